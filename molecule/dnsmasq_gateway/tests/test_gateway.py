@@ -1,0 +1,246 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gateway as the machines behind it and the world outside see it."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+NAME = "mol-" + os.environ["MOLECULE_SCENARIO_NAME"].replace("_", "-")
+CONFIG = Path.home() / ".local/state/virtual.datacenter" / NAME / "ssh" / "config"
+# As in molecule/shared/group_vars/all.yml.
+API_PORT = 25000 + int(hashlib.md5(NAME.encode()).hexdigest()[:3], 16)
+OUTSIDE = ["nsenter", f"--net=/run/netns/vdc-{NAME}-outside"]
+GATEWAY_OUTSIDE = "10.0.2.15"
+OUTSIDE_ROUTER = "10.0.2.2"
+INTERNET = "198.51.100.10"
+# One line per connection: who asks, then what it sends comes back.
+LISTENER = f"""
+import socket
+server = socket.create_server(("{INTERNET}", 8080))
+print("ready", flush=True)
+while True:
+    connection, address = server.accept()
+    print(address[0], flush=True)
+    while data := connection.recv(100):
+        connection.sendall(data)
+    connection.close()
+"""
+
+
+def machine(name: str) -> Host:
+    return testinfra.get_host(f"ssh://{name}?ssh_config={CONFIG}", sudo=True)
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Host:
+    return machine("gate01")
+
+
+@pytest.fixture(scope="module")
+def lb01() -> Host:
+    return machine("lb01")
+
+
+@pytest.fixture(scope="module")
+def cp01() -> Host:
+    return machine("cp01")
+
+
+@pytest.fixture
+def internet() -> Iterator[subprocess.Popen[str]]:
+    """A server behind the uplink that says who it sees."""
+    process = subprocess.Popen(
+        [*OUTSIDE, sys.executable, "-c", LISTENER], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def addresses(host: Host, interface: str) -> list[dict[str, object]]:
+    links = json.loads(host.check_output(f"ip -j -4 addr show dev {interface}"))
+    return [entry for link in links for entry in link["addr_info"]]
+
+
+def connects(host: Host, address: str, port: int) -> bool:
+    script = f"timeout 3 bash -c '</dev/tcp/{address}/{port}'"
+    return host.run(script).rc == 0
+
+
+def lease_of(gateway: Host, name: str) -> str:
+    for line in gateway.check_output("cat /var/lib/misc/dnsmasq.leases").splitlines():
+        fields = line.split()
+        if fields[3] == name:
+            return fields[2]
+    return ""
+
+
+@pytest.mark.parametrize("service", ["dnsmasq", "dnsmasq-gateway-firewall"])
+def test_services_run_and_come_back(gateway: Host, service: str) -> None:
+    assert gateway.service(service).is_running
+    assert gateway.service(service).is_enabled
+
+
+@pytest.mark.parametrize(
+    ("name", "interface", "address"),
+    [("lb01", "edge", "10.70.1.11"), ("cp01", "control", "10.70.2.11")],
+)
+def test_known_machines_get_their_address_by_dhcp(name: str, interface: str, address: str) -> None:
+    host = machine(name)
+    (found,) = addresses(host, interface)
+    assert found["local"] == address
+    assert found["dynamic"] is True
+    router = address.rsplit(".", 1)[0] + ".1"
+    assert f"default via {router}" in host.check_output("ip -4 route show default")
+    assert f"DNS={router}" in host.check_output("cat /run/systemd/netif/leases/*"), "resolver"
+
+
+def test_an_unknown_machine_gets_an_address_of_the_pool(gateway: Host) -> None:
+    address = ""
+    deadline = time.monotonic() + 60
+    while not address and time.monotonic() < deadline:
+        address = lease_of(gateway, "stranger01")
+        time.sleep(0 if address else 0.5)
+    pool = range(
+        int(ipaddress.IPv4Address("10.70.1.200")), int(ipaddress.IPv4Address("10.70.1.250")) + 1
+    )
+    assert int(ipaddress.IPv4Address(address)) in pool
+    assert gateway.check_output("dig +short stranger01.dc.internal @127.0.0.1") == address
+
+
+@pytest.mark.parametrize(
+    ("asking", "server"),
+    [("lb01", "10.70.1.1"), ("cp01", "10.70.2.1"), ("gate01", "127.0.0.1")],
+)
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("lb01.dc.internal", "10.70.1.11"),
+        ("cp01.dc.internal", "10.70.2.11"),
+        ("api.dc.internal", "10.70.1.10"),
+        ("mirror.dc.internal", "10.70.2.99"),
+    ],
+)
+def test_names_forward_and_reverse(asking: str, server: str, name: str, address: str) -> None:
+    host = machine(asking)
+    assert host.check_output(f"dig +short {name} @{server}") == address
+    assert host.check_output(f"dig +short -x {address} @{server}") == f"{name}."
+
+
+def test_the_gateway_is_known_by_the_address_of_ones_own_segment(lb01: Host, cp01: Host) -> None:
+    assert lb01.check_output("dig +short gate01.dc.internal") == "10.70.1.1"
+    assert cp01.check_output("dig +short gate01.dc.internal") == "10.70.2.1"
+
+
+def test_other_names_are_asked_upstream(cp01: Host) -> None:
+    assert cp01.check_output("dig +short upstream.test") == INTERNET
+
+
+def test_local_names_and_addresses_are_not(cp01: Host) -> None:
+    log = Path(f"/var/lib/virtual.datacenter/{NAME}/run/dnsmasq.log")
+    for question in ("nobody.dc.internal", "-x 10.70.2.77"):
+        assert "NXDOMAIN" in cp01.check_output(f"dig {question} @10.70.2.1")
+    asked = log.read_text(encoding="utf-8")
+    assert "upstream.test" in asked
+    assert "nobody" not in asked
+    assert "77.2.70.10" not in asked
+
+
+def test_machines_leave_with_the_address_of_the_gateway(
+    cp01: Host, internet: subprocess.Popen[str]
+) -> None:
+    assert connects(cp01, INTERNET, 8080)
+    assert internet.stdout is not None
+    assert internet.stdout.readline().strip() == GATEWAY_OUTSIDE
+
+
+def test_a_connection_survives_new_rules(
+    cp01: Host, gateway: Host, internet: subprocess.Popen[str]
+) -> None:
+    ready = "/run/connection-is-open"
+    gateway_file = "/etc/dnsmasq-gateway.nft"
+    script = (
+        f"exec 3<>/dev/tcp/{INTERNET}/8080; echo before >&3; read -r line <&3; touch {ready};"
+        f" while [ -e {ready} ]; do sleep 0.1; done; echo after >&3; read -r line <&3; echo $line"
+    )
+    argv = ["ssh", "-F", str(CONFIG), "cp01", "sudo", "timeout", "60", "bash", "-c", f"'{script}'"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as client:
+        deadline = time.monotonic() + 30
+        while not cp01.file(ready).exists and time.monotonic() < deadline:
+            time.sleep(0.2)
+        gateway.check_output("systemctl reload dnsmasq-gateway-firewall")
+        assert gateway.file(gateway_file).exists
+        cp01.check_output(f"rm {ready}")
+        output, _errors = client.communicate(timeout=60)
+    assert output.strip() == "after"
+
+
+def test_segments_reach_what_they_may(lb01: Host) -> None:
+    assert connects(lb01, "10.70.2.11", 22)
+
+
+def test_segments_do_not_reach_the_rest(cp01: Host, gateway: Host) -> None:
+    count = "nft -j list chain inet dnsmasq_gateway forward"
+
+    def dropped() -> int:
+        rules = json.loads(gateway.check_output(count))["nftables"]
+        comment = "between segments that do not reach each other"
+        (rule,) = (item["rule"] for item in rules if item.get("rule", {}).get("comment") == comment)
+        return int(rule["expr"][0]["counter"]["packets"])
+
+    before = dropped()
+    assert not connects(cp01, "10.70.1.11", 22)
+    assert dropped() > before
+
+
+def test_the_uplink_serves_ssh_only() -> None:
+    def open_outside(port: int) -> bool:
+        script = f"timeout 3 bash -c '</dev/tcp/{GATEWAY_OUTSIDE}/{port}' 2>/dev/null"
+        return subprocess.run([*OUTSIDE, "bash", "-c", script], check=False).returncode == 0
+
+    assert open_outside(22)
+    assert not open_outside(53)
+    question = ["dig", "+time=1", "+tries=1", f"@{GATEWAY_OUTSIDE}", "lb01.dc.internal"]
+    answer = subprocess.run([*OUTSIDE, *question], check=False, capture_output=True)
+    assert answer.returncode != 0
+
+
+def test_a_forwarded_port_leads_behind_the_gateway(lb01: Host) -> None:
+    with socket.create_connection(("127.0.0.1", API_PORT), 10) as connection:
+        connection.settimeout(10)
+        assert connection.recv(4) == b"SSH-"
+    log = lb01.check_output("journalctl --unit ssh --output cat --no-pager")
+    assert OUTSIDE_ROUTER in log
+
+
+def test_other_tables_are_left_alone(gateway: Host) -> None:
+    assert "table inet foreign" in gateway.check_output("nft list tables")
+
+
+def test_the_files_pass_their_own_checks(gateway: Host) -> None:
+    gateway.check_output("dnsmasq --test")
+    gateway.check_output("nft --check --file /etc/dnsmasq-gateway.nft")
+
+
+def test_names_are_served_to_the_segments_only(gateway: Host) -> None:
+    sockets = gateway.check_output("ss -Hltun 'sport = :53'").splitlines()
+    listening = {line.split()[4].rsplit(":", 1)[0].partition("%")[0] for line in sockets}
+    assert {"10.70.1.1", "10.70.2.1", "127.0.0.1"} <= listening
+    assert not listening & {GATEWAY_OUTSIDE, "0.0.0.0", "*"}

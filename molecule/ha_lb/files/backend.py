@@ -1,0 +1,46 @@
+#!/usr/bin/python3
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers with its own name; /readyz fails while /run/notready exists; /stream never ends."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import socket
+import ssl
+import time
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.path == "/stream":
+            self._stream()
+            return
+        failing = self.path == "/readyz" and os.path.exists("/run/notready")
+        body = f"{socket.gethostname()}\n".encode()
+        self.send_response(500 if failing else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        while True:
+            self.wfile.write(b"tick\n")
+            time.sleep(0.1)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing: there is a check every second from two sides."""
+
+
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("/etc/backend.crt", "/etc/backend.key")
+server = http.server.ThreadingHTTPServer(("", 6443), Handler)
+server.socket = context.wrap_socket(server.socket, True, do_handshake_on_connect=False)
+server.serve_forever()

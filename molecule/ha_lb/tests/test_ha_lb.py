@@ -1,0 +1,332 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The load balancers, healthy and hurt. Tests that hurt come last and heal what they did."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import os
+import ssl
+import subprocess
+import threading
+import time
+import typing as t
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+ROOT = Path(__file__).resolve().parents[3]
+NAME = "mol-" + os.environ["MOLECULE_SCENARIO_NAME"].replace("_", "-")
+STATE = Path.home() / ".local/state/virtual.datacenter" / NAME
+FLOATING_IP = "10.70.1.10"
+# A loopback port of this machine that the gateway leads to port 6443 of the floating IP.
+API_PORT = 25000 + int(hashlib.md5(NAME.encode()).hexdigest()[:3], 16)
+NODES = ("lb01", "lb02")
+FOREIGN = '<primitive id="foreign" class="ocf" provider="pacemaker" type="Dummy"/>'
+
+
+def machine(name: str) -> Host:
+    return testinfra.get_host(f"ssh://{name}?ssh_config={STATE}/ssh/config", sudo=True)
+
+
+@pytest.fixture(params=NODES)
+def node(request: pytest.FixtureRequest) -> Host:
+    return machine(request.param)
+
+
+def playbook(path: Path, *options: str) -> str:
+    """Run a playbook on the scenario's machines as Molecule does; its output."""
+    inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
+    argv = ["ansible-playbook", "-i", inventory, str(path), *options]
+    config = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.cfg"
+    env = {**os.environ, "ANSIBLE_CONFIG": str(config)}
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def converge() -> str:
+    return playbook(ROOT / "molecule" / "ha_lb" / "converge.yml")
+
+
+def ask(path: str = "/", timeout: float = 5) -> tuple[int, str]:
+    """Ask through gateway, floating IP and haproxy."""
+    context = ssl._create_unverified_context()
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", API_PORT, timeout=timeout, context=context
+    )
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode().strip()
+    finally:
+        connection.close()
+
+
+def wait_for(what: str, condition: t.Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.5)
+    pytest.fail(f"{what}: not within {seconds:.0f} s")
+
+
+def holders(names: t.Iterable[str] = NODES) -> list[str]:
+    command = f"ip -o -4 address show to {FLOATING_IP}"
+    return [name for name in names if machine(name).check_output(command)]
+
+
+def crm_mon(name: str = "lb01") -> ET.Element:
+    return ET.fromstring(machine(name).run("crm_mon -1 --inactive --output-as=xml").stdout)
+
+
+def runs_on(resource: str, now: ET.Element | None = None) -> set[str]:
+    state = crm_mon() if now is None else now
+    found = state.findall(f".//resource[@id='{resource}'][@role='Started']/node")
+    return {element.get("name", "") for element in found}
+
+
+def settled(seen_from: str = "lb01") -> bool:
+    now = crm_mon(seen_from)
+    online = [n for n in now.findall("nodes/node") if n.get("online") == "true"]
+    return (
+        len(online) == 2
+        and runs_on("ha_lb_haproxy", now) == set(NODES)
+        and len(runs_on("ha_lb_address", now)) == 1
+        and not now.findall("failures/failure")
+    )
+
+
+@pytest.fixture(autouse=True)
+def healthy() -> None:
+    """Every test begins on a cluster that has forgotten the one before."""
+    wait_for("the cluster is well", settled, 90)
+
+
+class Client:
+    """Asks twenty times a second, each in a thread of its own; knows how long nobody answered."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[float, bool]] = []
+        self.stop = threading.Event()
+
+    def one(self, began: float) -> None:
+        try:
+            good = ask("/readyz", 0.9)[0] == 200
+        except (OSError, http.client.HTTPException):
+            good = False
+        self.answers.append((began, good))
+
+    def loop(self) -> None:
+        while not self.stop.wait(0.05):
+            threading.Thread(target=self.one, args=(time.monotonic(),), daemon=True).start()
+
+    def __enter__(self) -> Client:
+        threading.Thread(target=self.loop, daemon=True).start()
+        time.sleep(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        time.sleep(2)
+        self.stop.set()
+        time.sleep(1)
+
+    def gap(self) -> float:
+        """From the first question without an answer to the first answer after the last such."""
+        lost = sorted(began for began, good in self.answers if not good)
+        if not lost:
+            return 0.0
+        back = [began for began, good in self.answers if good and began > lost[-1]]
+        assert back, "nobody answers any more"
+        return min(back) - lost[0]
+
+
+def test_both_nodes_are_members_with_quorum(node: Host) -> None:
+    said = node.run("corosync-quorumtool -s").stdout
+    assert "Nodes:            2" in said
+    assert "Quorate:          Yes" in said
+    assert "2Node Quorate WaitForAll" in said
+    for name in NODES:
+        assert f" {name}" in said
+
+
+def test_cluster_traffic_is_encrypted(node: Host) -> None:
+    settings = node.check_output("corosync-cmapctl totem.")
+    assert "totem.transport (str) = knet" in settings
+    assert "totem.crypto_cipher (str) = aes256" in settings
+    assert "totem.crypto_hash (str) = sha256" in settings
+    assert "connected" in node.check_output("corosync-cfgtool -s")
+
+
+def test_secrets_are_for_root_only(node: Host) -> None:
+    key = node.file("/etc/corosync/authkey")
+    assert (key.user, key.mode) == ("root", 0o400)
+    password = (STATE / "secrets" / "haproxy_stats_password").read_text(encoding="utf-8").strip()
+    config = node.file("/etc/haproxy/haproxy.cfg")
+    assert (config.user, config.mode) == ("root", 0o600)
+    assert "$6$" in config.content_string
+    assert password not in config.content_string
+
+
+def test_services_belong_to_whom_they_should(node: Host) -> None:
+    assert node.service("pacemaker").is_enabled
+    assert node.service("corosync").is_running
+    assert node.service("haproxy").is_running
+    assert not node.service("haproxy").is_enabled
+
+
+def test_exactly_one_node_holds_the_address() -> None:
+    (holder,) = holders()
+    assert runs_on("ha_lb_address") == {holder}
+    assert runs_on("ha_lb_haproxy") == set(NODES)
+    assert crm_mon().findall("failures/failure") == []
+
+
+def test_the_configuration_is_valid(node: Host) -> None:
+    verified = node.run("crm_verify --live-check --verbose")
+    assert verified.rc == 0, verified.stderr
+    node.check_output("haproxy -c -f /etc/haproxy/haproxy.cfg")
+    node.check_output("corosync -t")
+
+
+def test_every_node_has_a_fence_device_that_runs_elsewhere() -> None:
+    assert runs_on("ha_lb_fence_lb01") == {"lb02"}
+    assert runs_on("ha_lb_fence_lb02") == {"lb01"}
+    options = crm_mon().find("summary/cluster_options")
+    assert options is not None
+    assert options.get("stonith-enabled") == "true"
+
+
+def test_all_backends_answer_through_the_floating_ip() -> None:
+    assert {ask()[1] for _ in range(6)} == {"cp01", "worker01"}
+
+
+def test_a_backend_that_is_not_ready_gets_no_traffic() -> None:
+    backend = machine("cp01")
+    backend.check_output("touch /run/notready")
+    try:
+        wait_for("cp01 is out", lambda: {ask()[1] for _ in range(6)} == {"worker01"}, 30)
+    finally:
+        backend.check_output("rm /run/notready")
+    wait_for("cp01 is back", lambda: {ask()[1] for _ in range(6)} == {"cp01", "worker01"}, 30)
+
+
+def test_statistics_want_the_password(node: Host) -> None:
+    address = {"lb01": "10.70.1.11", "lb02": "10.70.1.12"}[node.check_output("hostname")]
+    password = (STATE / "secrets" / "haproxy_stats_password").read_text(encoding="utf-8").strip()
+    url = f"http://{address}:8404/"
+    script = (
+        "import sys, urllib.error, urllib.request as r\n"
+        f"q = r.Request('{url}', headers=dict(h.split(': ') for h in sys.argv[1:]))\n"
+        "try: print(r.urlopen(q).status)\n"
+        "except urllib.error.HTTPError as e: print(e.code)"
+    )
+    token = base64.b64encode(f"admin:{password}".encode()).decode()
+    assert node.check_output("python3 -c %s", script) == "401"
+    assert node.check_output("python3 -c %s %s", script, f"Authorization: Basic {token}") == "200"
+
+
+def test_the_runtime_socket_answers(node: Host) -> None:
+    script = (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock');"
+        "s.send(b'show stat\\n'); print(s.makefile().read())"
+    )
+    assert "api,cp01," in node.check_output("python3 -c %s", script)
+
+
+def test_a_session_outlives_reloads() -> None:
+    context = ssl._create_unverified_context()
+    connection = http.client.HTTPSConnection("127.0.0.1", API_PORT, timeout=10, context=context)
+    connection.request("GET", "/stream")
+    stream = connection.getresponse()
+    (holder,) = holders()
+    for _ in range(3):
+        machine(holder).check_output("systemctl reload haproxy")
+        time.sleep(0.5)
+    ticks = [stream.readline() for _ in range(100)]
+    connection.close()
+    assert ticks == [b"tick\n"] * 100
+    assert crm_mon().findall("failures/failure") == []
+
+
+def test_a_second_run_keeps_what_others_made_and_corrects_what_is_ours() -> None:
+    node = machine("lb01")
+    node.check_output("cibadmin --create --scope resources --xml-text %s", FOREIGN)
+    node.check_output("crm_resource --resource ha_lb_address --set-parameter arp_count -v 7")
+    # A run that was cut off after it wrote the file, before haproxy read it.
+    node.check_output("touch /etc/haproxy/haproxy.cfg")
+    said = converge()
+    count = "crm_resource --resource ha_lb_address --get-parameter arp_count"
+    assert node.check_output(count) == "5"
+    recap = {line.split()[0]: line for line in said.splitlines() if "changed=" in line}
+    assert "changed=2 " in recap["lb01"], "the reload and the parameter"
+    assert "changed=0 " in recap["lb02"]
+    wait_for("the foreign resource runs", lambda: len(runs_on("foreign")) == 1)
+    again = converge()
+    node.check_output("cibadmin --delete --xml-text %s", FOREIGN)
+    assert again.count("changed=0 ") == 2, again
+    wait_for("the foreign resource is gone", lambda: runs_on("foreign") == set())
+
+
+def test_an_address_that_somebody_removes_comes_back() -> None:
+    (holder,) = holders()
+    machine(holder).check_output(f"ip address del {FLOATING_IP}/24 dev edge")
+    wait_for("the address is back", lambda: holders() == [holder], 30)
+
+
+def test_an_address_that_the_network_daemon_drops_comes_back() -> None:
+    (holder,) = holders()
+    with Client() as client:
+        machine(holder).check_output("systemctl restart systemd-networkd")
+        wait_for("the address is back", lambda: holders() == [holder], 30)
+    print(f"\ngap when systemd-networkd restarts: {client.gap():.1f} s")
+
+
+def test_the_address_leaves_a_node_whose_haproxy_died() -> None:
+    (before,) = holders()
+    with Client() as client:
+        machine(before).check_output("pkill -9 haproxy")
+        wait_for("the address moves", lambda: holders() not in ([], [before]), 30)
+    print(f"\ngap when haproxy dies: {client.gap():.1f} s")
+    wait_for("haproxy is tried again and the failure forgotten", settled, 90)
+    assert before not in holders()
+
+
+def test_a_node_may_be_set_aside() -> None:
+    (before,) = holders()
+    try:
+        with Client() as client:
+            machine(before).check_output(f"crm_attribute -N {before} -n standby -v on")
+            wait_for("the address moves", lambda: holders() not in ([], [before]), 30)
+        said = converge()
+    finally:
+        machine(before).check_output(f"crm_attribute -N {before} -n standby -D")
+    print(f"\ngap when a node is set aside: {client.gap():.1f} s")
+    assert said.count("changed=0 ") == 2, said
+    wait_for("the node is back", settled, 60)
+    assert before not in holders(), "the address moved back"
+
+
+def test_power_cut_of_the_node_that_holds_the_address() -> None:
+    (dead,) = holders()
+    (other,) = set(NODES) - {dead}
+    with Client() as client:
+        playbook(ROOT / "playbooks/stop.yml", "--limit", dead, "-e", "stop_power_cut=true")
+        wait_for("the address moves", lambda: holders([other]) == [other], 60)
+        wait_for("it answers", lambda: client.answers[-1][1], 30)
+    print(f"\ngap when the power of {dead} is cut: {client.gap():.1f} s")
+    fenced = machine(other).file("/var/log/fence_pretend.log").content_string
+    assert f" {dead}\n" in fenced, "the survivor did not fence before it took over"
+    with Client() as client:
+        playbook(ROOT / "playbooks/start.yml", "--limit", dead)
+        wait_for("the node is a member again", lambda: settled(other), 120)
+    assert client.gap() == 0, "the return of a node is felt"
+    assert holders() == [other]
+    assert converge().count("changed=0 ") == 2

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker is Ready, and a pod on it reaches the API by its Service name."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import testinfra
+from testinfra.host import Host
+
+NAME = "mol-" + os.environ["MOLECULE_SCENARIO_NAME"].replace("_", "-")
+STATE = Path.home() / ".local/state/virtual.datacenter" / NAME
+CONFIG = STATE / "ssh" / "config"
+
+
+def machine(name: str) -> Host:
+    return testinfra.get_host(f"ssh://{name}?ssh_config={CONFIG}", sudo=True)
+
+
+KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+POD = "kubectl --kubeconfig /etc/kubernetes/admin.conf exec probe --"
+
+
+def test_the_worker_is_ready() -> None:
+    nodes = json.loads(machine("cp01").check_output(f"{KUBECTL} get nodes -o json"))["items"]
+    for node in nodes:
+        conditions = {row["type"]: row["status"] for row in node["status"]["conditions"]}
+        assert conditions["Ready"] == "True", node["metadata"]["name"]
+    assert sorted(node["metadata"]["name"] for node in nodes) == ["cp01", "worker01"]
+
+
+def test_a_pod_on_it_reaches_the_api_by_service_name() -> None:
+    plane = machine("cp01")
+    overrides = json.dumps({"spec": {"nodeName": "worker01", "terminationGracePeriodSeconds": 1}})
+    plane.check_output(
+        f"{KUBECTL} run probe --image=virtual.datacenter/probe:1 --restart=Never"
+        f" --overrides='{overrides}'"
+    )
+    try:
+        plane.check_output(f"{KUBECTL} wait pod/probe --for=condition=Ready --timeout=120s")
+        for _ in range(30):
+            found = plane.run(f"{POD} nslookup kubernetes.default.svc.cluster.local")
+            if found.rc == 0:
+                break
+            time.sleep(2)
+        assert "10.96.0.1" in found.stdout
+        plane.check_output(
+            f"{POD} sh -c 'nc -w 5 kubernetes.default.svc.cluster.local 443 </dev/null'"
+        )
+    finally:
+        plane.check_output(f"{KUBECTL} delete pod probe --now")

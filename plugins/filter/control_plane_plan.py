@@ -1,0 +1,20 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter control_plane_plan: see control_plane_plan.yml beside this file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.virtual.datacenter.plugins.plugin_utils.control_plane_plan import (
+    control_plane_plan,
+)
+
+
+class FilterModule:
+    """Filters of the control plane."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"control_plane_plan": control_plane_plan}

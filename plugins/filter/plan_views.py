@@ -1,0 +1,28 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters that view the address plan; documented in the .yml files beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.virtual.datacenter.plugins.plugin_utils.plan_views import (
+    backends,
+    cluster_nodes,
+    gateway_view,
+    members,
+)
+
+
+class FilterModule:
+    """Filters that read the address plan."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "gateway_view": gateway_view,
+            "cluster_nodes": cluster_nodes,
+            "members": members,
+            "backends": backends,
+        }

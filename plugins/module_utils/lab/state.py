@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A planned state and an actual state of the same shape, and what leads from one to the other.
+
+A state is an ordered mapping from the name of a thing to one line (or text) that says how it is.
+Everything that a module reports (actions, diff, changed) comes from two such states, so they
+cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step: verb is create, change or remove; thing is a key of the state."""
+
+    verb: str
+    thing: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.thing}"
+
+
+def plan(actual: Mapping[str, str], wanted: Mapping[str, str]) -> list[Action]:
+    """Remove what is not wanted (last made, first removed), then make or change the rest in the
+    wanted order.
+    """
+    actions = [Action("remove", thing) for thing in reversed(list(actual)) if thing not in wanted]
+    for thing, value in wanted.items():
+        if thing not in actual:
+            actions.append(Action("create", thing))
+        elif actual[thing] != value:
+            actions.append(Action("change", thing))
+    return actions
+
+
+def as_text(state: Mapping[str, str]) -> str:
+    """One thing per line, longer texts below their name, for the diff that a person reads."""
+    lines = []
+    for thing, value in state.items():
+        if "\n" in value:
+            lines.append(f"{thing}:")
+            lines.extend(f"  {line}" for line in value.splitlines())
+        else:
+            lines.append(f"{thing}: {value}")
+    return "".join(line + "\n" for line in lines)
+
+
+def diff(actual: Mapping[str, str], wanted: Mapping[str, str], header: str) -> dict[str, str]:
+    return {
+        "before": as_text(actual),
+        "after": as_text(wanted),
+        "before_header": header,
+        "after_header": header,
+    }

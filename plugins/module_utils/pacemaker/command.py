@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Joins the client to a module: argv lists only, stable locale, secrets over stdin."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker.client import (
+    Answer,
+    Client,
+)
+
+
+def client_of(module: AnsibleModule) -> Client:
+    def run(argv: t.Sequence[str], data: str | None = None) -> Answer:
+        path = module.get_bin_path(argv[0], opt_dirs=["/usr/sbin", "/sbin"])
+        if path is None:
+            raise FileNotFoundError(f"no {argv[0]}")
+        rc, out, err = module.run_command(
+            [path, *argv[1:]],
+            data=data,
+            binary_data=True,
+            environ_update={"LC_ALL": "C", "LANGUAGE": "C"},
+            expand_user_and_vars=False,
+        )
+        return Answer(rc, out, err)
+
+    return Client(run, module.tmpdir)

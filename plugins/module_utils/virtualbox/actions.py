@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One step of a plan."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step; `argv` is the call of VBoxManage, if it is one."""
+
+    kind: str
+    text: str
+    argv: tuple[str, ...] = ()
+    # UUID of the VM that the call has to lock.
+    vm: str = ""
+    # May be done while the VM runs.
+    live: bool = False
+    # Copies a disk and may take long.
+    slow: bool = False
+
+    def as_result(self) -> dict[str, t.Any]:
+        return {"action": self.kind, "text": self.text, "command": list(self.argv)}
+
+
+def filled(item: t.Any, **values: t.Any) -> t.Any:
+    """The item with every value that is not None."""
+    return replace(item, **{name: value for name, value in values.items() if value is not None})

@@ -1,0 +1,179 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can go wrong with VBoxManage, with a way out for the person who reads it."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+ERROR_LINE = re.compile(r"^VBoxManage(?:\.exe)?: error: ?(.*)$", re.M)
+ERROR_CODE = re.compile(r"\bcode ((?:VBOX_E|NS_ERROR|E|VERR)_[A-Z0-9_]+|0x[0-9a-fA-F]{8})\b")
+RESULT_CODE = re.compile(r"\((?:(VERR_[A-Z0-9_]+))\)")
+
+# Texts of a refused session lock: nothing was done, the call may be made again.
+LOCK_TEXTS = (
+    "already locked for a session",
+    "already locked by a session",
+    "already has a lock request pending",
+    "while it is locked",
+    "was unlocked unexpectedly while attempting to share its session",
+)
+# Texts of a read that lost its shared lock in the middle, because another program worked on the VM.
+DISTURBED_TEXTS = ("The object is not ready", "The session is not locked")
+# Texts of a client that never reached the server: nothing was asked, so nothing was done.
+UNREACHED_TEXTS = ("Failed to create the VirtualBox object",)
+# Codes of a server that went away in the middle: what a write has done must be looked at.
+SERVER_GONE_CODES = ("NS_ERROR_ABORT", "NS_ERROR_FACTORY_NOT_REGISTERED", "NS_ERROR_CALL_FAILED")
+
+HINTS = (
+    (
+        re.compile(r"VERR_SUP_DRIVERLESS|Kernel driver not installed|vboxdrv"),
+        "this machine has no VirtualBox kernel driver: load vboxdrv",
+    ),
+    (
+        re.compile(r"VERR_(VMX_IN_VMX_ROOT_MODE|SVM_IN_USE)"),
+        "another hypervisor holds the processor: unload kvm_intel or kvm_amd",
+    ),
+    (
+        re.compile(r"lock(ed)? (for|by) a session|while it is locked|lock request pending"),
+        "another program works on this VM: wait for it or close it",
+    ),
+    (
+        re.compile(r"is not mutable \(state is Saved\)"),
+        "the VM has a saved state: start it, or discard the state, then run again",
+    ),
+    (re.compile(r"Shrinking is not yet supported"), "a disk can grow but not shrink"),
+    (
+        re.compile(r"still attached to|has \d+ child media|more than one child"),
+        "detach the medium or remove the linked clones first",
+    ),
+    (
+        re.compile(r"StartTag|Invalid XML|invalid element name"),
+        "VirtualBox cannot read its own settings: restore VirtualBox.xml from VirtualBox.xml-prev",
+    ),
+    (re.compile(r"VERR_DISK_FULL|No space left"), "the disk of the VirtualBox host is full"),
+)
+
+
+class VirtualBoxError(Exception):
+    """A failure that is reported to the user; `hint` says what to do about it."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        error_code: str = "",
+        cmd: t.Sequence[str] = (),
+        rc: int | None = None,
+        stdout: str = "",
+        stderr: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.error_code = error_code
+        self.cmd = list(cmd)
+        self.rc = rc
+        self.stdout = stdout
+        self.stderr = stderr
+
+    def __str__(self) -> str:
+        return f"{self.message} - {self.hint}" if self.hint else self.message
+
+    @property
+    def locked(self) -> bool:
+        """Another session holds the VM: the refused call did nothing."""
+        return any(text in self.stderr for text in LOCK_TEXTS)
+
+    @property
+    def disturbed(self) -> bool:
+        """Another session changed the VM during the call: a read has to be made again."""
+        return any(text in self.stderr for text in DISTURBED_TEXTS)
+
+    @property
+    def unreached(self) -> bool:
+        """The VirtualBox service was not there: the call did nothing."""
+        return any(text in self.stderr for text in UNREACHED_TEXTS)
+
+    @property
+    def server_gone(self) -> bool:
+        """The VirtualBox service went away during the call: what was done is unknown."""
+        return (
+            self.error_code in SERVER_GONE_CODES
+            or any(code in self.stderr for code in SERVER_GONE_CODES)
+            or (self.rc or 0) < 0
+        )
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """What a write has done can only be told by reading."""
+        return self.server_gone
+
+    @property
+    def not_found(self) -> bool:
+        """The VM, medium or other object of the call does not exist."""
+        return (
+            self.error_code == "VBOX_E_OBJECT_NOT_FOUND"
+            or "Could not find a registered machine" in self.stderr
+        )
+
+    def as_result(self) -> dict[str, t.Any]:
+        """The arguments of a module's fail_json."""
+        result: dict[str, t.Any] = {"msg": str(self), "error_code": self.error_code}
+        if self.cmd:
+            result.update(cmd=self.cmd, rc=self.rc, stdout=self.stdout[-2000:], stderr=self.stderr)
+        return result
+
+
+class CallTimeoutError(VirtualBoxError):
+    """VBoxManage did not answer in time; what it did is unknown."""
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Always."""
+        return True
+
+
+class BusyError(VirtualBoxError):
+    """Another run works on the same object; worth another look after it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="wait for it", error_code="BUSY")
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """The other run changes it."""
+        return True
+
+
+def has_error(stderr: str) -> bool:
+    """VBoxManage also returns 0 after some failures; the text is what counts."""
+    return ERROR_LINE.search(stderr) is not None
+
+
+def from_answer(cmd: t.Sequence[str], rc: int, stdout: str, stderr: str) -> VirtualBoxError:
+    """Turn a failed call into an error with its own text, code and way out."""
+    lines = [line.strip() for line in ERROR_LINE.findall(stderr)]
+    texts = [line for line in lines if line and not line.startswith(("Details:", "Context:"))]
+    code = ERROR_CODE.search(stderr) or RESULT_CODE.search(stderr)
+    message = (
+        " ".join(texts)
+        or stderr.strip()[-500:]
+        or stdout.strip()[-500:]
+        or f"VBoxManage ended with {rc} and no text"
+    )
+    hint = next((text for pattern, text in HINTS if pattern.search(stderr)), "")
+    subcommand = " ".join(cmd[1:2])
+    return VirtualBoxError(
+        f"VBoxManage {subcommand}: {message}",
+        hint=hint,
+        error_code=code.group(1) if code else "",
+        cmd=cmd,
+        rc=rc,
+        stdout=stdout,
+        stderr=stderr,
+    )

@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Pure functions from VBoxManage's texts, and from the settings file of a VM, to plain data."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from xml.etree import ElementTree
+
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+    VirtualBoxError,
+)
+
+UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+VM_LINE = re.compile(r'^"(.*?)" \{(' + UUID + r")\}$", re.M | re.S)
+# key="value", "key"="value" or key=bare. Inside quotes a backslash escapes; newlines are raw.
+TOKEN = re.compile(
+    r'(?:"((?:[^"\\]|\\.)*)"|([^"=\n][^=\n]*))=(?:"((?:[^"\\]|\\.)*)"|([^\n]*))(?:\n|\Z)', re.S
+)
+ESCAPE = re.compile(r"\\(.)", re.S)
+NAMESPACE = "{http://www.virtualbox.org/}"
+INACCESSIBLE = "<inaccessible>"
+
+
+def vm_list(text: str) -> list[tuple[str, str]]:
+    """`list vms` and `list runningvms`: name and UUID, names with raw quotes and newlines."""
+    return [(name, uuid.lower()) for name, uuid in VM_LINE.findall(text)]
+
+
+def tokens(text: str) -> t.Iterator[tuple[str, str]]:
+    """`--machinereadable` output as pairs, in order; what is no pair is skipped by the line."""
+    position = 0
+    while position < len(text):
+        match = TOKEN.match(text, position)
+        if match is None:
+            end = text.find("\n", position)
+            position = len(text) if end < 0 else end + 1
+            continue
+        position = match.end()
+        quoted_key, bare_key, quoted_value, bare_value = match.groups()
+        key = ESCAPE.sub(r"\1", quoted_key) if quoted_key is not None else bare_key
+        value = ESCAPE.sub(r"\1", quoted_value) if quoted_value is not None else bare_value
+        yield key, value
+
+
+def vm_info(text: str) -> dict[str, t.Any]:
+    """`showvminfo --machinereadable`: scalars, and the NAT rules of each NIC under `forwardings`.
+
+    The first value of a key counts: snapshots come last and their names are not escaped, so a name
+    can look like any line. A NAT rule has no NIC number; it belongs to the last `natnetN` above it.
+    """
+    scalars: dict[str, str] = {}
+    forwardings: dict[int, list[str]] = {}
+    nat_nic = 0
+    for key, value in tokens(text):
+        if key == "SnapshotName":
+            break
+        match = re.fullmatch(r"natnet(\d+)", key)
+        if match:
+            nat_nic = int(match.group(1))
+        if re.fullmatch(r"Forwarding\(\d+\)", key):
+            forwardings.setdefault(nat_nic, []).append(value)
+        else:
+            scalars.setdefault(key, value)
+    if "UUID" not in scalars or "VMState" not in scalars:
+        raise VirtualBoxError(
+            "the answer of VBoxManage showvminfo was not understood", stdout=text[-2000:]
+        )
+    return {"scalars": scalars, "forwardings": forwardings}
+
+
+def medium_info(text: str) -> dict[str, str]:
+    """`showmediuminfo`: the lines `Key:   value`; the first value of a key counts."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        match = re.match(r"([A-Z][A-Za-z ]*):\s*(.*)$", line)
+        if match:
+            found.setdefault(match.group(1), match.group(2))
+    if "UUID" not in found:
+        raise VirtualBoxError(
+            "the answer of VBoxManage showmediuminfo was not understood", stdout=text[-2000:]
+        )
+    return found
+
+
+def media_list(text: str) -> list[dict[str, str]]:
+    """`list hdds` and `list dvds`: one block of `Key: value` lines per medium."""
+    blocks = re.split(r"(?m)^(?=UUID: )", text)
+    return [medium_info(block) for block in blocks if block.startswith("UUID: ")]
+
+
+def default_folder(text: str) -> str:
+    """`list systemproperties`: where VMs go when nothing else is said."""
+    match = re.search(r"^Default machine folder:\s+(.+)$", text, re.M)
+    if match is None:
+        raise VirtualBoxError(
+            "VBoxManage does not tell its default machine folder", hint="set the option folder"
+        )
+    return match.group(1)
+
+
+def os_types(text: str) -> list[str]:
+    """`list ostypes`: the identifiers, in either layout (7.1 and older; 7.2)."""
+    return re.findall(r"^ID(?: / Description)?:\s+(\S+)", text, re.M)
+
+
+def _identity(value: str | None) -> str:
+    return (value or "").strip("{}").lower()
+
+
+def _flag(value: str | None, default: bool) -> bool:
+    return default if value is None else value.lower() in ("true", "1")
+
+
+def _disks(element: ElementTree.Element, parent: str = "") -> t.Iterator[dict[str, str]]:
+    for child in element.findall(f"{NAMESPACE}HardDisk"):
+        uuid = _identity(child.get("uuid"))
+        yield {"uuid": uuid, "location": child.get("location", ""), "parent": parent}
+        yield from _disks(child, uuid)
+
+
+def _snapshots(element: ElementTree.Element) -> t.Iterator[dict[str, str]]:
+    for child in element.findall(f"{NAMESPACE}Snapshot"):
+        yield {"uuid": _identity(child.get("uuid")), "name": child.get("name", "")}
+        for below in child.findall(f"{NAMESPACE}Snapshots"):
+            yield from _snapshots(below)
+
+
+def _forwarding(element: ElementTree.Element) -> dict[str, t.Any]:
+    return {
+        "name": element.get("name", ""),
+        "protocol": "udp" if element.get("proto") == "0" else "tcp",
+        "host_address": element.get("hostip", ""),
+        "host_port": int(element.get("hostport", "0")),
+        "guest_address": element.get("guestip", ""),
+        "guest_port": int(element.get("guestport", "0")),
+    }
+
+
+def settings(text: str | bytes) -> dict[str, t.Any]:
+    """The settings file of a VM: what showvminfo hides or does not escape, without defaults."""
+    try:
+        machine = ElementTree.fromstring(text).find(f"{NAMESPACE}Machine")
+    except ElementTree.ParseError as error:
+        raise VirtualBoxError(f"the settings file of the VM is not valid: {error}") from error
+    if machine is None:
+        raise VirtualBoxError("the settings file of the VM has no Machine element")
+    hardware = machine.find(f"{NAMESPACE}Hardware")
+    adapters: dict[int, dict[str, t.Any]] = {}
+    devices: list[dict[str, t.Any]] = []
+    if hardware is not None:
+        for adapter in hardware.iterfind(f"{NAMESPACE}Network/{NAMESPACE}Adapter"):
+            adapters[int(adapter.get("slot", "0")) + 1] = {
+                "mac": adapter.get("MACAddress", ""),
+                "adapter_type": adapter.get("type", ""),
+                "cable": _flag(adapter.get("cable"), True),
+                "forwardings": [
+                    _forwarding(rule)
+                    for rule in adapter.iterfind(f".//{NAMESPACE}NAT/{NAMESPACE}Forwarding")
+                ],
+            }
+        for controller in hardware.iterfind(
+            f"{NAMESPACE}StorageControllers/{NAMESPACE}StorageController"
+        ):
+            for device in controller.iterfind(f"{NAMESPACE}AttachedDevice"):
+                image = device.find(f"{NAMESPACE}Image")
+                devices.append(
+                    {
+                        "controller": controller.get("name", ""),
+                        "type": {"HardDisk": "hdd", "DVD": "dvd", "Floppy": "floppy"}.get(
+                            device.get("type", ""), "hdd"
+                        ),
+                        "port": int(device.get("port", "0")),
+                        "device": int(device.get("device", "0")),
+                        "uuid": _identity(image.get("uuid")) if image is not None else "",
+                    }
+                )
+    registry = machine.find(f"{NAMESPACE}MediaRegistry/{NAMESPACE}HardDisks")
+    own = {
+        _identity(image.get("uuid"))
+        for device in machine.iter(f"{NAMESPACE}AttachedDevice")
+        if device.get("type") == "HardDisk"
+        for image in device.findall(f"{NAMESPACE}Image")
+    }
+    return {
+        "uuid": _identity(machine.get("uuid")),
+        "name": machine.get("name", ""),
+        "os_type": machine.get("OSType", ""),
+        "description": machine.findtext(f"{NAMESPACE}Description") or "",
+        "groups": [
+            group.get("name", "/")
+            for group in machine.iterfind(f"{NAMESPACE}Groups/{NAMESPACE}Group")
+        ]
+        or ["/"],
+        "extra_data": {
+            item.get("name", ""): item.get("value", "")
+            for item in machine.iterfind(f"{NAMESPACE}ExtraData/{NAMESPACE}ExtraDataItem")
+        },
+        "snapshots": list(_snapshots(machine)),
+        "adapters": adapters,
+        "devices": devices,
+        "disks": list(_disks(registry)) if registry is not None else [],
+        "own_disks": sorted(own),
+    }

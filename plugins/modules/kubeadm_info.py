@@ -1,0 +1,327 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubeadm_info
+short_description: Whether this machine is a member of a kubeadm cluster, and what the cluster says
+version_added: 0.1.0
+description:
+  - Looks at the machine's files and asks the cluster with the certificates that lie on the machine,
+    a control plane its own API server and etcd, a worker the cluster's endpoint.
+  - Tells a machine that somebody began to join and did not finish from one that is a member, from
+    an untouched one, and from one that must not be touched.
+  - Waits first until no kubeadm runs that holds O(lock).
+author:
+  - The virtual.datacenter contributors (@virtual-datacenter)
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in any case.
+  diff_mode:
+    support: none
+    description: There is nothing to compare.
+  idempotent:
+    support: full
+    description: Only reads.
+options:
+  role:
+    description:
+      - What the machine is, or is to become.
+    type: str
+    choices: [control_plane, worker]
+    required: true
+  name:
+    description:
+      - The name of its node.
+    type: str
+    required: true
+  server:
+    description:
+      - The API server to ask, as C(host:port). A control plane's own address, a worker's endpoint.
+    type: str
+    required: true
+  mark:
+    description:
+      - The file that says V(init) or V(join) while one of them has begun and has not ended.
+    type: path
+    default: /etc/kubernetes/kubeadm-in-progress
+  lock:
+    description:
+      - The file that a running kubeadm holds a lock on.
+    type: path
+    default: /run/lock/kubeadm.lock
+  lock_timeout:
+    description:
+      - Seconds to wait for it.
+    type: int
+    default: 600
+  timeout:
+    description:
+      - Seconds to wait for each answer of a server.
+    type: int
+    default: 10
+"""
+
+EXAMPLES = r"""
+- name: Ask whether this control plane is a healthy member
+  virtual.datacenter.kubeadm_info:
+    role: control_plane
+    name: "{{ inventory_hostname }}"
+    server: "{{ machine_address }}:6443"
+  register: member
+  until: member.healthy
+  retries: 60
+  delay: 2
+"""
+
+RETURN = r"""
+state:
+  description:
+    - V(absent), there is nothing of Kubernetes; V(interrupted), a join or init has begun and not
+      ended; V(member), healthy or not; V(foreign), it is in no state that O(mark) explains, or was
+      removed from its cluster; V(unknown), the cluster of a worker does not answer.
+  returned: success
+  type: str
+  sample: member
+healthy:
+  description: Whether it is a member and nothing is missing.
+  returned: success
+  type: bool
+gaps:
+  description: What is missing from a healthy member.
+  returned: success
+  type: list
+  elements: str
+  sample: [its API server is not ready]
+mark:
+  description: What the mark says.
+  returned: success
+  type: str
+  sample: join
+leftovers:
+  description: The files of Kubernetes that were found.
+  returned: success
+  type: list
+  elements: str
+nodes:
+  description:
+    - The nodes by name, each with C(address), C(pod_cidr), C(ready), C(control_plane), C(version),
+      C(labels) and C(taints).
+    - A worker sees itself only. Empty where nobody answered.
+  returned: success
+  type: dict
+etcd_members:
+  description:
+    - The members of etcd, each with C(id), C(name), C(peer_urls), C(learner) and C(voter).
+    - Empty on workers, and where nobody answered.
+  returned: success
+  type: list
+  elements: dict
+problems:
+  description: What went wrong with asking.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import fcntl
+import glob
+import os
+import time
+import typing as t
+from contextlib import contextmanager
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes import membership
+from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes.https import (
+    Answer,
+    Identity,
+    Server,
+    UnreachableError,
+    UntrustedError,
+)
+
+ETC = "/etc/kubernetes"
+PKI = f"{ETC}/pki"
+ADMIN = Identity(
+    f"{PKI}/ca.crt", f"{PKI}/apiserver-kubelet-client.crt", f"{PKI}/apiserver-kubelet-client.key"
+)
+KUBELET_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+KUBELET = Identity(f"{PKI}/ca.crt", KUBELET_CERTIFICATE, KUBELET_CERTIFICATE)
+ETCD = Identity(
+    f"{PKI}/etcd/ca.crt",
+    f"{PKI}/etcd/healthcheck-client.crt",
+    f"{PKI}/etcd/healthcheck-client.key",
+)
+LEFTOVERS = (
+    *(f"{ETC}/{name}.conf" for name in ("kubelet", "bootstrap-kubelet", "admin", "super-admin")),
+    *(f"{ETC}/{name}.conf" for name in ("controller-manager", "scheduler")),
+    f"{ETC}/manifests/*.yaml",
+    f"{PKI}/apiserver.crt",
+    "/var/lib/etcd/member",
+    "/var/lib/kubelet/config.yaml",
+)
+
+
+def read_local(mark: str) -> membership.Local:
+    try:
+        with open(mark, encoding="utf-8") as data:
+            begun = data.read().strip()
+    except OSError:
+        begun = ""
+    # Somebody may have laid a CA of their own there before an init; after one of ours it is ours.
+    patterns = (*LEFTOVERS, f"{PKI}/*") if begun else LEFTOVERS
+    return membership.Local(
+        mark=begun,
+        kubelet_conf=os.path.exists(f"{ETC}/kubelet.conf"),
+        static_pods=frozenset(
+            name
+            for name in membership.STATIC_PODS
+            if os.path.exists(f"{ETC}/manifests/{name}.yaml")
+        ),
+        leftovers=tuple(path for pattern in patterns for path in sorted(glob.glob(pattern))),
+    )
+
+
+class Asker:
+    """Asks servers and notes what goes wrong."""
+
+    def __init__(self, server: str, timeout: int) -> None:
+        self.host, _colon, port = server.rpartition(":")
+        self.port = int(port)
+        self.timeout = timeout
+        self.unreachable: list[str] = []
+        self.refused: list[str] = []
+
+    def _ask(
+        self, host: str, port: int, identity: Identity, path: str, body: t.Any = None
+    ) -> Answer | None:
+        try:
+            answer = Server(host, port, identity, self.timeout).ask(path, body)
+        except UnreachableError as error:
+            self.unreachable.append(str(error))
+            return None
+        except UntrustedError as error:
+            self.refused.append(str(error))
+            return None
+        if answer.status != 200:
+            self.refused.append(f"{host}:{port}{path}: {answer.status}")
+        return answer
+
+    def api(self, identity: Identity, path: str) -> Answer | None:
+        return self._ask(self.host.strip("[]"), self.port, identity, path)
+
+    def etcd(self, path: str) -> Answer | None:
+        return self._ask("127.0.0.1", 2379, ETCD, path, {})
+
+
+def found(answer: Answer | None) -> bool:
+    return answer is not None and answer.status == 200
+
+
+def ask_as_control_plane(asker: Asker, local: membership.Local) -> membership.Cluster:
+    if not os.path.exists(ADMIN.key):
+        return membership.Cluster()
+    ready = asker.api(ADMIN, "/readyz")
+    listed = asker.api(ADMIN, "/api/v1/nodes") if ready is not None else None
+    etcd = asker.etcd("/v3/cluster/member/list")
+    addons = None
+    if local.mark == "init" and ready is not None:
+        apps = "/apis/apps/v1/namespaces/kube-system"
+        addons = all(
+            found(asker.api(ADMIN, f"{apps}/{path}"))
+            for path in ("deployments/coredns", "daemonsets/kube-proxy")
+        )
+    nodes = None
+    if listed is not None and found(listed):
+        parsed = [membership.parse_node(item) for item in listed.document["items"]]
+        nodes = {node.name: node for node in parsed}
+    return membership.Cluster(
+        api_ready=found(ready),
+        nodes=nodes,
+        etcd=membership.parse_etcd_members(etcd.document)
+        if etcd is not None and found(etcd)
+        else None,
+        addons=addons,
+        problems=tuple(asker.refused + asker.unreachable),
+    )
+
+
+def ask_as_worker(asker: Asker, name: str) -> membership.Cluster:
+    if not os.path.exists(KUBELET_CERTIFICATE):
+        return membership.Cluster()
+    answer = asker.api(KUBELET, f"/api/v1/nodes/{name}")
+    if answer is not None and answer.status >= 500:
+        asker.refused.clear()
+        answer = None
+    nodes = None
+    if answer is not None:
+        nodes = {name: membership.parse_node(answer.document)} if found(answer) else {}
+    # Only a clear answer is a problem; silence leaves the question open.
+    return membership.Cluster(nodes=nodes, problems=tuple(asker.refused))
+
+
+@contextmanager
+def no_kubeadm_runs(lock: str, timeout: int) -> t.Iterator[None]:
+    """kubeadm goes on when the run that started it was killed: let it end first."""
+    end = time.monotonic() + timeout
+    with open(lock, "a", encoding="utf-8") as handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(1)
+        yield
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "role": {"type": "str", "choices": ["control_plane", "worker"], "required": True},
+            "name": {"type": "str", "required": True},
+            "server": {"type": "str", "required": True},
+            "mark": {"type": "path", "default": "/etc/kubernetes/kubeadm-in-progress"},
+            "lock": {"type": "path", "default": "/run/lock/kubeadm.lock"},
+            "lock_timeout": {"type": "int", "default": 600},
+            "timeout": {"type": "int", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    name, lock = module.params["name"], module.params["lock"]
+    try:
+        asker = Asker(module.params["server"], module.params["timeout"])
+    except ValueError:
+        module.fail_json(msg=f"server must be host:port, not {module.params['server']}")
+    try:
+        with no_kubeadm_runs(lock, module.params["lock_timeout"]):
+            local = read_local(module.params["mark"])
+            if module.params["role"] == "control_plane":
+                cluster = ask_as_control_plane(asker, local)
+                state, gaps = membership.control_plane_state(name, local, cluster)
+            else:
+                cluster = ask_as_worker(asker, name)
+                state, gaps = membership.worker_state(name, local, cluster)
+    except OSError as error:
+        module.fail_json(msg=f"a kubeadm still holds {lock}: {error}; see what it does, then retry")
+    module.exit_json(
+        changed=False,
+        state=state,
+        healthy=state == membership.MEMBER and not gaps,
+        gaps=gaps,
+        mark=local.mark,
+        leftovers=list(local.leftovers),
+        nodes={node.name: vars(node) for node in (cluster.nodes or {}).values()},
+        etcd_members=[{**vars(member), "voter": member.voter} for member in cluster.etcd or ()],
+        problems=asker.refused + asker.unreachable,
+    )
+
+
+if __name__ == "__main__":
+    main()

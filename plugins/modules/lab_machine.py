@@ -1,0 +1,422 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_machine
+short_description: A machine of a lab data center on this host
+version_added: 0.1.0
+description:
+  - Defines, starts, stops and removes a system container (LXC with systemd) that takes the place of
+    a virtual machine.
+  - The machine's root is an overlay over the machine image. Its own files lie in
+    O(root_dir)C(/DATACENTER/machines/NAME).
+  - The machine is configured by cloud-init from the same seed that a hypervisor would attach. The
+    lab gives it NICs with
+    the planned MAC addresses and nothing else. No address is written by the lab.
+options:
+  datacenter:
+    description: Name of the data center. Its network must exist before a machine starts
+      (M(virtual.datacenter.lab_network)).
+    type: str
+    required: true
+  name:
+    description: Name of the machine. Required unless O(all_machines=true).
+    type: str
+  all_machines:
+    description: With O(state=absent), remove every machine of the data center of which anything is
+      left.
+    type: bool
+    default: false
+  state:
+    description:
+      - V(defined) makes the machine and leaves its power as it is, V(started) and V(stopped) also
+        set the power.
+      - V(absent) cuts the power and removes the machine with all its data.
+    type: str
+    choices: [defined, started, stopped, absent]
+    default: started
+  image:
+    description:
+      - Folder of the machine image, with the root file system in C(rootfs) and its package files in
+        C(debs), which the machine
+        sees at C(/srv/debs).
+      - A machine stays on the image that it was made from.
+    type: path
+  seed_path:
+    description: The cloud-init seed, an ISO image or a folder with C(user-data), C(meta-data) and
+      C(network-config).
+    type: path
+  nics:
+    description: The NICs. Their names and addresses are cloud-init's matter.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      number: {description: "Number of the NIC, from 1.", type: int, required: true}
+      mac: {description: MAC address., type: str, required: true}
+      kind:
+        description: V(nat) is the uplink, V(internal) a segment.
+        type: str
+        choices: [nat, internal]
+        default: internal
+      segment: {description: "The segment of an internal NIC, a key of O(bridges).", type: str}
+  bridges:
+    description: The bridge of each segment.
+    type: dict
+    default: {}
+  mounts:
+    description: Folders of the host that the machine sees.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      source: {description: Folder on the host., type: path, required: true}
+      target: {description: Folder in the machine., type: path, required: true}
+      read_only: {description: Whether the machine may only read there., type: bool, default: true}
+  cgroup_mode:
+    description:
+      - Control group version of the machine.
+      - V(auto) takes version 2 where the host has its controllers there, else version 1.
+    type: str
+    choices: [auto, v1, v2]
+    default: auto
+  force:
+    description: Cut the power instead of shutting down.
+    type: bool
+    default: false
+  allow_power_cycle:
+    description:
+      - Restart a running machine whose definition changed.
+      - Without it the new definition is used at the next start, and RV(machine.restart_required)
+        says so.
+    type: bool
+    default: false
+  timeout:
+    description: Seconds that a shutdown may take before the power is cut.
+    type: int
+    default: 60
+  root_dir:
+    description: Folder that holds everything of the lab's data centers.
+    type: path
+    default: /var/lib/virtual.datacenter
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check_mode and return changed status prediction without modifying
+      target.
+  diff_mode:
+    support: full
+    description: Will return details on what has changed (or possibly needs changing in check_mode),
+      when in diff mode.
+  platform:
+    support: full
+    platforms: linux
+    description: Target OS families that can be operated against.
+requirements:
+  - lxc 5, iproute2, nsenter
+  - pycdlib (Python) for a seed that is an ISO image
+  - root
+seealso:
+  - module: virtual.datacenter.lab_network
+author:
+  - the virtual.datacenter contributors (@virtual-datacenter)
+"""
+
+EXAMPLES = r"""
+- name: A machine on the segment 'edge', running
+  virtual.datacenter.lab_machine:
+    datacenter: lab
+    name: lb01
+    image: /root/.cache/virtual.datacenter/lab-image-trixie-0123456789ab
+    seed_path: /root/.local/state/virtual.datacenter/lab/seeds/lb01.iso
+    nics:
+      - {number: 1, mac: "02:00:00:00:01:11", segment: edge}
+    bridges: {edge: br-edge}
+  register: machine
+
+- name: Say whether the machine must be restarted for its new definition
+  ansible.builtin.debug:
+    var: machine.machine.restart_required
+
+- name: Cut its power
+  virtual.datacenter.lab_machine:
+    datacenter: lab
+    name: lb01
+    state: stopped
+    force: true
+
+- name: Remove all machines of the data center
+  virtual.datacenter.lab_machine:
+    datacenter: lab
+    all_machines: true
+    state: absent
+"""
+
+RETURN = r"""
+machine:
+  description: The machine as it is now.
+  returned: when O(state) is not V(absent)
+  type: dict
+  contains:
+    name: {description: Name of the machine., type: str, sample: lb01}
+    power: {description: V(running) or V(stopped)., type: str, sample: running}
+    directory: {description: Folder with the machine's files., type: str}
+    image: {description: Root file system below the machine., type: str}
+    cgroup_mode: {description: Control group version., type: str, sample: v1}
+    restart_required:
+      description: The machine runs with an older definition than the one that is on disk now.
+      type: bool
+    attach:
+      description: Command that opens a shell in the machine, past the network.
+      type: list
+      elements: str
+actions:
+  description: What was done, or would be done in check mode.
+  returned: success
+  type: list
+  elements: str
+  sample: [create config, start power]
+error_code:
+  description: A word that names the kind of error.
+  returned: failure
+  type: str
+  sample: network_missing
+"""
+
+import os
+import platform
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils.lab import (
+    cgroups,
+    folders,
+    lxc,
+    machine,
+    machine_host,
+    modules,
+    names,
+    namespaces,
+    seed,
+    state,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils.lab.command import LabError
+
+ALL_MACHINES = "all machines"
+
+
+def argument_spec() -> dict[str, Any]:
+    nic = {
+        "number": {"type": "int", "required": True},
+        "mac": {"type": "str", "required": True},
+        "kind": {"type": "str", "choices": ["nat", "internal"], "default": "internal"},
+        "segment": {"type": "str"},
+    }
+    mount = {
+        "source": {"type": "path", "required": True},
+        "target": {"type": "path", "required": True},
+        "read_only": {"type": "bool", "default": True},
+    }
+    return {
+        "datacenter": {"type": "str", "required": True},
+        "name": {"type": "str"},
+        "all_machines": {"type": "bool", "default": False},
+        "state": {
+            "type": "str",
+            "choices": ["defined", "started", "stopped", "absent"],
+            "default": "started",
+        },
+        "image": {"type": "path"},
+        "seed_path": {"type": "path"},
+        "nics": {"type": "list", "elements": "dict", "default": [], "options": nic},
+        "bridges": {"type": "dict", "default": {}},
+        "mounts": {"type": "list", "elements": "dict", "default": [], "options": mount},
+        "cgroup_mode": {"type": "str", "choices": ["auto", "v1", "v2"], "default": "auto"},
+        "force": {"type": "bool", "default": False},
+        "allow_power_cycle": {"type": "bool", "default": False},
+        "timeout": {"type": "int", "default": 60},
+        "root_dir": {"type": "path", "default": "/var/lib/virtual.datacenter"},
+    }
+
+
+def check(params: dict[str, Any]) -> None:
+    problem = names.check_name("The data center's name", params["datacenter"])
+    if not problem and params["name"] is not None:
+        problem = names.check_name("The machine's name", params["name"])
+    if params["all_machines"] and params["state"] != "absent":
+        problem = "all_machines goes with state absent only."
+    if params["all_machines"] == (params["name"] is not None):
+        problem = "Give either the machine's name or all_machines."
+    if problem:
+        raise LabError(problem, "bad_option")
+    if platform.system() != "Linux" or os.geteuid() != 0:
+        raise LabError(
+            "The lab needs root on Linux: set become, or use a hypervisor as provider.", "not_root"
+        )
+
+
+def nics_of(params: dict[str, Any]) -> list[lxc.Nic]:
+    nics = []
+    for nic in params["nics"]:
+        bridge = (
+            names.UPLINK_BRIDGE if nic["kind"] == "nat" else params["bridges"].get(nic["segment"])
+        )
+        if bridge is None:
+            raise LabError(
+                f"NIC {nic['number']} of {params['name']} is on segment '{nic['segment']}',"
+                " which has no bridge. "
+                f"Known segments: {', '.join(params['bridges']) or 'none'}.",
+                "unknown_segment",
+            )
+        nics.append(lxc.Nic(nic["number"], nic["mac"].lower(), bridge))
+    return nics
+
+
+def remove_all(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    actions, before = [], {}
+    for name in machine_host.known_machines(params["root_dir"], params["datacenter"]):
+        host = machine_host.LabMachine(
+            params["root_dir"], params["datacenter"], name, params["timeout"]
+        )
+        actual = host.read()
+        before[name] = actual.power
+        plan = machine.plan_absent(actual)
+        actions += [f"{name}: {action}" for action in plan.actions] or [
+            f"{name}: remove control groups"
+        ]
+        if not check_mode:
+            for action in plan.actions:
+                host.apply(action, {}, {})
+    if not check_mode:
+        machine_host.remove_empty_groups(params["datacenter"])
+        folders.remove_empty(params["root_dir"], params["datacenter"])
+    diff = state.diff(before, {}, f"machines of {params['datacenter']}")
+    return {"changed": bool(actions), "actions": actions, "diff": diff}
+
+
+def read_seed(
+    params: dict[str, Any], actual: machine.Actual, check_mode: bool
+) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The seed's files and their digests. In check mode a seed that is not made yet is taken as
+    unchanged.
+    """
+    path = params["seed_path"]
+    if path and not (check_mode and not os.path.exists(path)):
+        files = seed.read(path)
+        return files, seed.digests(files)
+    kept = {
+        thing: digest for thing, digest in actual.definition.items() if thing.startswith("seed ")
+    }
+    return {}, {thing.partition(" ")[2]: digest for thing, digest in kept.items()}
+
+
+def plan(
+    host: machine_host.LabMachine,
+    actual: machine.Actual,
+    params: dict[str, Any],
+    digests: dict[str, str],
+    check_mode: bool,
+) -> machine.Plan:
+    if params["state"] == "absent":
+        return machine.plan_absent(actual)
+    if params["image"] is not None:
+        lower = host.lower(params["image"], must_exist=not check_mode)
+        mode = params["cgroup_mode"] if params["cgroup_mode"] != "auto" else cgroups.detect_mode()
+        definition = lxc.Definition(
+            datacenter=params["datacenter"],
+            name=params["name"],
+            root=params["root_dir"],
+            lower=lower,
+            nics=nics_of(params),
+            mounts=[*host.image_mounts(lower), *[lxc.Mount(**mount) for mount in params["mounts"]]],
+            modules=modules.tree(params["root_dir"]),
+            cgroup_mode=mode,
+        )
+        wanted = machine.definition(host.directory, lxc.render(definition), digests)
+    elif machine.CONFIG in actual.definition or check_mode:
+        # Without an image only the power is asked for: the definition stays as it is.
+        wanted = dict(actual.definition)
+    else:
+        raise LabError(
+            f"The machine {params['name']} is not defined: give image, seed_path and nics.",
+            "not_defined",
+        )
+    return machine.plan_present(
+        actual, wanted, params["state"], params["force"], params["allow_power_cycle"]
+    )
+
+
+def describe(host: machine_host.LabMachine, planned: machine.Plan) -> dict[str, Any]:
+    config = planned.wanted.get(machine.CONFIG, "")
+    enter = namespaces.enter_command(host.network)
+    return {
+        "name": host.name,
+        "power": planned.wanted[machine.POWER],
+        "directory": host.directory,
+        "image": lxc.lower_of(config),
+        "cgroup_mode": "v1" if "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE" in config else "v2",
+        "restart_required": planned.restart_required,
+        "attach": [*enter, "lxc-attach", "-P", host.lxc_path, "-n", host.name],
+    }
+
+
+def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    check(params)
+    if params["all_machines"]:
+        return remove_all(params, check_mode)
+    host = machine_host.LabMachine(
+        params["root_dir"], params["datacenter"], params["name"], params["timeout"]
+    )
+    actual = host.read()
+    files, digests = read_seed(params, actual, check_mode)
+    planned = plan(host, actual, params, digests, check_mode)
+    actions = [str(action) for action in planned.actions]
+    result: dict[str, Any] = {
+        "changed": bool(actions),
+        "actions": actions,
+        "diff": state.diff(actual.as_state(), planned.wanted, f"machine {params['name']}"),
+    }
+    if planned.actions and not check_mode:
+        if "start power" in actions:
+            host.check_network()
+        for action in planned.actions:
+            host.apply(action, planned.wanted, files)
+        left = plan(host, host.read(), params, digests, check_mode)
+        if left.actions:
+            raise LabError(
+                f"The machine {params['name']} is not as planned after all steps, still to do: "
+                + ", ".join(map(str, left.actions)),
+                "not_as_planned",
+                actions=actions,
+            )
+        planned = left
+    if params["state"] != "absent":
+        result["machine"] = describe(host, planned)
+    return result
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        supports_check_mode=True,
+        required_together=[["image", "seed_path"]],
+    )
+    try:
+        result = run(module.params, module.check_mode)
+    except LabError as error:
+        module.fail_json(**error.as_result())
+    else:
+        if result.get("machine", {}).get("restart_required"):
+            module.warn(
+                f"Machine {module.params['name']} uses its new definition after a restart"
+                " (allow_power_cycle)."
+            )
+        module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

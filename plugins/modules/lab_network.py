@@ -1,0 +1,256 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_network
+short_description: The network of a lab data center on this host
+version_added: 0.1.0
+description:
+  - Makes the network that the system containers of a lab data center live on, inside network
+    namespaces of its own.
+    The host's own network is not touched and nothing in the lab has a way out of the host.
+  - Namespace C(vdc-NAME) holds one bridge per segment and the bridge C(br-uplink). No bridge has an
+    address, because the
+    gateway machine is the router.
+  - Namespace C(vdc-NAME-outside) plays the NAT engine of a hypervisor on the uplink. It has the
+    addresses 10.0.2.2 (router) and 10.0.2.3 (a resolver with the record C(upstream.test) that
+    forwards nothing), gives the gateway 10.0.2.15 by DHCP, and has 198.51.100.10 as a host of the
+    internet.
+  - Published ports listen on 127.0.0.1 of the host and lead to the gateway, as a NAT port forward
+    does.
+options:
+  datacenter:
+    description:
+      - Name of the data center.
+      - The namespaces O(datacenter) stands for are the data center's alone. What else is found in
+        them is removed.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) makes the network as described, V(absent) removes it with everything in its
+        namespaces.
+      - V(absent) fails while machines of the data center run.
+    type: str
+    choices: [present, absent]
+    default: present
+  bridges:
+    description: Names of the segments' bridges, at most 15 characters each.
+    type: list
+    elements: str
+    default: []
+  ports:
+    description: Ports that are published on 127.0.0.1 of the host.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What the port is for.
+        type: str
+        required: true
+      host_port:
+        description: The port on 127.0.0.1 of the host.
+        type: int
+        required: true
+      guest_port:
+        description: The port on the uplink address of the gateway machine.
+        type: int
+        required: true
+  root_dir:
+    description: Folder that holds everything of the lab's data centers.
+    type: path
+    default: /var/lib/virtual.datacenter
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check_mode and return changed status prediction without modifying
+      target.
+  diff_mode:
+    support: full
+    description: Will return details on what has changed (or possibly needs changing in check_mode),
+      when in diff mode.
+  platform:
+    support: full
+    platforms: linux
+    description: Target OS families that can be operated against.
+requirements:
+  - iproute2, nsenter, dnsmasq-base
+  - root
+seealso:
+  - module: virtual.datacenter.lab_machine
+author:
+  - the virtual.datacenter contributors (@virtual-datacenter)
+"""
+
+EXAMPLES = r"""
+- name: The network of the data center 'lab', its gateway's SSH on port 2222 of the loopback
+  virtual.datacenter.lab_network:
+    datacenter: lab
+    bridges: [br-edge, br-control]
+    ports:
+      - {name: ssh, host_port: 2222, guest_port: 22}
+  register: network
+
+- name: Show what was done
+  ansible.builtin.debug:
+    var: network.actions
+
+- name: Publish one more port (connections through the other one are cut)
+  virtual.datacenter.lab_network:
+    datacenter: lab
+    bridges: [br-edge, br-control]
+    ports:
+      - {name: ssh, host_port: 2222, guest_port: 22}
+      - {name: api, host_port: 16443, guest_port: 6443}
+
+- name: Remove it
+  virtual.datacenter.lab_network:
+    datacenter: lab
+    state: absent
+"""
+
+RETURN = r"""
+network:
+  description: The network as it is now.
+  returned: when O(state=present)
+  type: dict
+  contains:
+    namespace:
+      description: Namespace of the bridges.
+      type: str
+      sample: vdc-lab
+    outside_namespace:
+      description: Namespace of the world behind the uplink.
+      type: str
+      sample: vdc-lab-outside
+    bridges:
+      description: All bridges.
+      type: list
+      elements: str
+      sample: [br-uplink, br-edge]
+    uplink_bridge:
+      description: The bridge of the uplink.
+      type: str
+      sample: br-uplink
+    gateway_address:
+      description: Address the gateway gets on the uplink.
+      type: str
+      sample: 10.0.2.15
+    resolver_address:
+      description: Resolver behind the uplink.
+      type: str
+      sample: 10.0.2.3
+    internet_address:
+      description: An address that stands for the internet.
+      type: str
+      sample: 198.51.100.10
+    ports:
+      description: Published ports by name.
+      type: dict
+      sample: {ssh: 2222}
+actions:
+  description: What was done, or would be done in check mode.
+  returned: success
+  type: list
+  elements: str
+  sample: [create namespace vdc-lab, create bridge br-edge]
+error_code:
+  description: A word that names the kind of error.
+  returned: failure
+  type: str
+  sample: port_in_use
+"""
+
+import os
+import platform
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils.lab import names, state
+from ansible_collections.virtual.datacenter.plugins.module_utils.lab.command import LabError
+from ansible_collections.virtual.datacenter.plugins.module_utils.lab.network import Port
+from ansible_collections.virtual.datacenter.plugins.module_utils.lab.network_host import (
+    LabNetwork,
+    check_bridge_names,
+)
+
+
+def argument_spec() -> dict[str, Any]:
+    port = {
+        "name": {"type": "str", "required": True},
+        "host_port": {"type": "int", "required": True},
+        "guest_port": {"type": "int", "required": True},
+    }
+    return {
+        "datacenter": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "bridges": {"type": "list", "elements": "str", "default": []},
+        "ports": {"type": "list", "elements": "dict", "default": [], "options": port},
+        "root_dir": {"type": "path", "default": "/var/lib/virtual.datacenter"},
+    }
+
+
+def check(params: dict[str, Any]) -> None:
+    problem = names.check_name("The data center's name", params["datacenter"])
+    problem = problem or check_bridge_names(params["bridges"])
+    host_ports = [port["host_port"] for port in params["ports"]]
+    if not problem and len(set(host_ports)) != len(host_ports):
+        problem = f"Published host ports must differ, found {host_ports}"
+    if problem:
+        raise LabError(problem, "bad_option")
+    if platform.system() != "Linux" or os.geteuid() != 0:
+        raise LabError(
+            "The lab needs root on Linux: set become, or use a hypervisor as provider.", "not_root"
+        )
+
+
+def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    check(params)
+    ports = [Port(**port) for port in params["ports"]]
+    lab = LabNetwork(params["root_dir"], params["datacenter"], params["bridges"], ports)
+    actual = lab.read()
+    wanted = lab.wanted() if params["state"] == "present" else {}
+    actions = state.plan(actual, wanted)
+    if params["state"] == "present":
+        lab.check_ports()
+    elif actions and not check_mode:
+        # In check mode the machines that a task before this one would have removed are still there.
+        lab.check_unused()
+    result: dict[str, Any] = {
+        "changed": bool(actions),
+        "actions": [str(action) for action in actions],
+        "diff": state.diff(actual, wanted, f"network of {params['datacenter']}"),
+    }
+    if actions and not check_mode:
+        for action in actions:
+            lab.apply(action)
+        left = state.plan(lab.read(), wanted)
+        if left:
+            raise LabError(
+                "The network is not as planned after all steps, still to do: "
+                + ", ".join(map(str, left)),
+                "not_as_planned",
+                actions=result["actions"],
+            )
+    if params["state"] == "present":
+        result["network"] = lab.result()
+    return result
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    try:
+        result = run(module.params, module.check_mode)
+    except LabError as error:
+        module.fail_json(**error.as_result())
+    else:
+        module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pacemaker_info
+short_description: What a Pacemaker cluster runs, and where
+version_added: 0.1.0
+description:
+  - Reads the members of the cluster, the resources with the nodes they run on, and failed actions.
+  - Where no cluster runs, RV(connected) is false and the lists are empty; that is no failure.
+  - Can wait until members and resources are as they should, and fails when they do not become so.
+author:
+  - The virtual.datacenter contributors (@virtual-datacenter)
+requirements:
+  - crm_mon (Debian package C(pacemaker-cli-utils)) on the node.
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in any case.
+  diff_mode:
+    support: none
+    description: There is nothing to compare.
+  idempotent:
+    support: full
+    description: Only reads.
+options:
+  members:
+    description: Nodes that should be members, in a cluster with quorum.
+    type: list
+    elements: str
+    default: []
+  running_once:
+    description: Resources that should run on exactly one node.
+    type: list
+    elements: str
+    default: []
+  running_everywhere:
+    description:
+      - Resources that should run on all of O(members), except those in standby or maintenance.
+    type: list
+    elements: str
+    default: []
+  wait_timeout:
+    description: How many seconds to wait for that. In check mode, or with V(0), nothing is awaited.
+    type: int
+    default: 0
+seealso:
+  - module: virtual.datacenter.pacemaker_cib
+"""
+
+EXAMPLES = r"""
+- name: Wait until both load balancers are members and one has the address
+  virtual.datacenter.pacemaker_info:
+    members: [lb01, lb02]
+    running_once: [address]
+    wait_timeout: 60
+  register: cluster
+  run_once: true
+
+- name: Say who holds the address
+  ansible.builtin.debug:
+    msg: "{{ cluster.resources['address'].nodes | join(', ') }}"
+  run_once: true
+"""
+
+RETURN = r"""
+connected:
+  description: Whether the cluster runs on this node.
+  returned: success
+  type: bool
+version:
+  description: The coordinator's version of Pacemaker; empty without a coordinator.
+  returned: success
+  type: str
+  sample: 3.0.0
+coordinator:
+  description: The node that coordinates.
+  returned: success
+  type: str
+quorate:
+  description: Whether this node's part of the cluster has quorum and a coordinator.
+  returned: success
+  type: bool
+nodes:
+  description:
+    - The nodes by name, each with C(id), C(online), C(standby), C(maintenance), C(pending) and
+      C(unclean).
+  returned: success
+  type: dict
+online:
+  description: The names of the nodes that are members and ready.
+  returned: success
+  type: list
+  elements: str
+resources:
+  description:
+    - The resources by id, each with C(agent), the C(nodes) that it runs on, C(failed), C(blocked),
+      C(managed) and C(pending); the instances of a clone are one entry.
+  returned: success
+  type: dict
+failures:
+  description:
+    - Failed actions, each with C(op_key), C(node), C(exitstatus), C(exitreason) and
+      C(last_rc_change).
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import time
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker import errors, status
+from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker.command import (
+    client_of,
+)
+
+PAUSE = 0.5
+
+
+def look(client: Client) -> dict[str, t.Any]:
+    try:
+        return status.parse(client.status())
+    except errors.NotConnectedError:
+        return dict(status.NOT_CONNECTED)
+
+
+def main() -> None:
+    names: dict[str, t.Any] = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={
+            "members": names,
+            "running_once": names,
+            "running_everywhere": names,
+            "wait_timeout": {"type": "int", "default": 0},
+        },
+        supports_check_mode=True,
+    )
+    wanted = dict(module.params)
+    seconds = wanted.pop("wait_timeout")
+    client = client_of(module)
+    end = time.monotonic() + seconds
+    try:
+        now = look(client)
+        while seconds and not module.check_mode and (left := status.missing(now, **wanted)):
+            if time.monotonic() > end:
+                module.fail_json(msg=f"After {seconds} s {'; '.join(left)}.", **now)
+            time.sleep(PAUSE)
+            now = look(client)
+    except errors.PacemakerError as error:
+        module.fail_json(**error.as_result())
+    module.exit_json(changed=False, **now)
+
+
+if __name__ == "__main__":
+    main()

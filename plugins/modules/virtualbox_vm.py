@@ -1,0 +1,792 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: virtualbox_vm
+short_description: Create, change, start, stop, and remove VirtualBox VMs
+version_added: 0.1.0
+author:
+  - The virtual.datacenter contributors (@virtual-datacenter)
+description:
+  - Describes a VirtualBox VM as data and makes it so, by as few calls of C(VBoxManage) as possible.
+  - All changes of settings go into one call. NICs, storage attachments and serial ports are known
+    by their number or port; those that the task does not name stay as they are.
+  - A run that was interrupted in the middle of a creation or removal is recognised and finished by
+    the next run.
+extends_documentation_fragment:
+  - virtual.datacenter.virtualbox
+  - virtual.datacenter.virtualbox.attributes
+options:
+  name:
+    description:
+      - Name of the VM, in exact spelling. Two VMs of that name are an error.
+    type: str
+    required: true
+  uuid:
+    description:
+      - UUID of the VM, for the case that several have the same name, or for the VM to be created.
+    type: str
+  state:
+    description:
+      - With V(present) the VM exists; whether it runs is left alone.
+      - With V(running) it exists and runs. A paused VM is resumed, a saved one is restored.
+      - With V(stopped) it exists and is off. The guest is asked by its power button, and after
+        O(stop_timeout) seconds the power is cut.
+      - With V(absent) it is not registered. See O(delete_media).
+    type: str
+    choices: [present, absent, running, stopped]
+    default: present
+  create:
+    description:
+      - Whether a VM that does not exist is made.
+      - If not, O(state=stopped) and O(state=present) have nothing to do without the VM, and
+        O(state=running) fails.
+    type: bool
+    default: true
+  folder:
+    description:
+      - Absolute path of the folder in which a new VM gets its own folder.
+      - The default is the machine folder that VirtualBox is set to.
+      - An existing VM is not moved.
+    type: path
+  clone_from:
+    description:
+      - Name or UUID of the VM that a new VM is a clone of. Without it a new VM is empty.
+      - A VM that exists is not compared with it.
+    type: str
+  clone_snapshot:
+    description:
+      - Name of the snapshot of O(clone_from) that is cloned. It is taken if it is missing.
+      - Needed if O(clone_type=linked).
+    type: str
+  clone_type:
+    description:
+      - A V(linked) clone shares the disks of the snapshot and holds only what it changes. A
+        V(full) clone has copies of its own.
+    type: str
+    choices: [linked, full]
+    default: linked
+  cpus:
+    description: Number of virtual CPUs.
+    type: int
+  memory_mb:
+    description: Memory in MiB.
+    type: int
+  os_type:
+    description: Guest system as in C(VBoxManage list ostypes), for example V(Debian_64).
+    type: str
+  firmware:
+    description: Firmware of the VM.
+    type: str
+    choices: [bios, efi, efi32, efi64]
+  description:
+    description: Free text.
+    type: str
+  groups:
+    description:
+      - Groups that the VM is in, each beginning with a slash.
+      - VirtualBox keeps the files of a VM in a folder named like its first group, and moves them
+        when it changes.
+    type: list
+    elements: str
+  managed_by:
+    description:
+      - Name of the data center that the VM belongs to, kept as extra data
+        C(virtual.datacenter/managed-by).
+      - If it is set, a VM that exists and has another mark, or none, is an error and is left as it
+        is.
+      - If it is not set, the task names the VM outright and no mark is asked for.
+    type: str
+  nics:
+    description: Network cards.
+    type: list
+    elements: dict
+    suboptions:
+      number:
+        description: Number of the card, from 1.
+        type: int
+        required: true
+      type:
+        description: What the card is connected to. V(none) removes it.
+        type: str
+        choices: [none, nat, internal]
+      network:
+        description: Name of the internal network. Needed if O(nics[].type=internal).
+        type: str
+      mac:
+        description: MAC address, in any usual spelling.
+        type: str
+      adapter_type:
+        description: The card that the guest sees.
+        type: str
+        choices: [am79c970a, am79c973, 82540em, 82543gc, 82545em, virtio]
+      cable_connected:
+        description: Whether the cable is plugged in.
+        type: bool
+      port_forwards:
+        description:
+          - Ports of the host that lead into the guest. Only if O(nics[].type=nat).
+          - Rules of other names stay, see O(prune_port_forwards).
+        type: list
+        elements: dict
+        suboptions:
+          name:
+            description: Name of the rule, without commas.
+            type: str
+            required: true
+          protocol:
+            description: Protocol of the port.
+            type: str
+            choices: [tcp, udp]
+            default: tcp
+          host_address:
+            description: Address of the host to listen on. An empty one means all.
+            type: str
+            default: 127.0.0.1
+          host_port:
+            description: Port of the host.
+            type: int
+            required: true
+          guest_address:
+            description: Address of the guest. An empty one means the address that it got by DHCP.
+            type: str
+            default: ''
+          guest_port:
+            description: Port of the guest.
+            type: int
+            required: true
+  storage_controllers:
+    description: Storage controllers. None is ever removed.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the controller.
+        type: str
+        required: true
+      type:
+        description: Kind of the controller. Needed for a new one.
+        type: str
+        choices: [ide, sata, scsi, sas, nvme, virtio, floppy]
+      port_count:
+        description: Number of ports.
+        type: int
+      bootable:
+        description: Whether the firmware can boot from it.
+        type: bool
+  storage_attachments:
+    description: Disks and drives.
+    type: list
+    elements: dict
+    suboptions:
+      controller:
+        description: Name of the controller.
+        type: str
+        required: true
+      port:
+        description: Port of the controller, from 0.
+        type: int
+        required: true
+      device:
+        description: Device on the port; only IDE and floppy controllers have more than 0.
+        type: int
+        default: 0
+      type:
+        description: Kind of the device. V(none) removes it; the medium stays.
+        type: str
+        choices: [hdd, dvd, floppy, none]
+        required: true
+      medium:
+        description:
+          - Absolute path of the image. A DVD or floppy drive without it is empty.
+          - A differencing image that VirtualBox has put over this image counts as the same.
+        type: path
+  serial_ports:
+    description: Serial ports.
+    type: list
+    elements: dict
+    suboptions:
+      number:
+        description: Number of the port.
+        type: int
+        choices: [1, 2, 3, 4]
+        required: true
+      mode:
+        description:
+          - What the port is connected to. V(file) writes what the guest prints to
+            O(serial_ports[].path).
+          - V(off) removes the port.
+        type: str
+        choices: [file, disconnected, 'off']
+        required: true
+      path:
+        description: Absolute path of the file. Needed if O(serial_ports[].mode=file).
+        type: path
+  snapshot:
+    description:
+      - Name of a snapshot that the VM must have. It is taken, after all other changes, if it is
+        missing; it is never renewed or removed.
+    type: str
+  stop_timeout:
+    description:
+      - How long the guest may take to shut down before the power is cut, in seconds. With V(0) the
+        power is cut at once.
+    type: int
+    default: 60
+  allow_power_cycle:
+    description:
+      - A VM that runs may be stopped for a change that needs it, and is started again after; one
+        to be removed may be stopped.
+    type: bool
+    default: false
+  delete_media:
+    description:
+      - With O(state=absent), also delete the files of the VM, its settings, logs, snapshots, and
+        the hard disks in its own folder. Disks elsewhere, and ISO images, stay.
+      - A VM whose disks carry linked clones is not removed.
+    type: bool
+    default: false
+  prune_nics:
+    description: Remove the network cards that O(nics) does not name.
+    type: bool
+    default: false
+  prune_port_forwards:
+    description: Remove the port forwards that the O(nics[].port_forwards) of a named card does not
+      name.
+    type: bool
+    default: false
+  prune_attachments:
+    description: Detach the disks and drives that O(storage_attachments) does not name. The media
+      stay.
+    type: bool
+    default: false
+seealso:
+  - module: virtual.datacenter.virtualbox_medium
+  - module: virtual.datacenter.cloud_init_seed
+"""
+
+EXAMPLES = r"""
+- name: A VM with a disk of its own
+  virtual.datacenter.virtualbox_vm:
+    name: build01
+    folder: /srv/virtualbox
+    os_type: Debian_64
+    cpus: 2
+    memory_mb: 2048
+    nics:
+      - number: 1
+        type: nat
+        adapter_type: virtio
+        port_forwards:
+          - name: ssh
+            host_port: 2222
+            guest_port: 22
+    storage_controllers:
+      - name: SATA
+        type: sata
+        port_count: 2
+    storage_attachments:
+      - controller: SATA
+        port: 0
+        type: hdd
+        medium: /srv/virtualbox/build01.vdi
+
+- name: A linked clone of the snapshot "base" of the VM "lab-base", on an internal network, running
+  virtual.datacenter.virtualbox_vm:
+    name: cp01
+    state: running
+    clone_from: lab-base
+    clone_snapshot: base
+    groups: [/lab]
+    managed_by: lab
+    nics:
+      - number: 1
+        type: internal
+        network: lab-control
+        mac: "02:00:5e:10:00:01"
+    storage_attachments:
+      - controller: SATA
+        port: 1
+        type: dvd
+        medium: /srv/virtualbox/seeds/cp01.iso
+
+- name: More memory, with a restart if it runs
+  virtual.datacenter.virtualbox_vm:
+    name: cp01
+    memory_mb: 4096
+    allow_power_cycle: true
+
+- name: Remove the VM with its disks
+  virtual.datacenter.virtualbox_vm:
+    name: cp01
+    state: absent
+    managed_by: lab
+    delete_media: true
+"""
+
+RETURN = r"""
+vm:
+  description: The VM as it is now; in check mode as it would be. Empty if there is none.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Name of the VM.
+      type: str
+      returned: always
+    uuid:
+      description: UUID of the VM.
+      type: str
+      returned: always
+    state:
+      description: One of V(stopped), V(running), V(paused), V(saved), or a word of VirtualBox for
+        something rarer.
+      type: str
+      returned: always
+    settings_file:
+      description: Path of the settings file.
+      type: str
+      returned: always
+    managed_by:
+      description: Name of the data center that the VM belongs to, if any.
+      type: str
+      returned: always
+    nics:
+      description: Network cards, as in O(nics).
+      type: list
+      elements: dict
+      returned: always
+    storage_attachments:
+      description: Disks and drives, as in O(storage_attachments), with the images that are
+        attached.
+      type: list
+      elements: dict
+      returned: always
+    snapshots:
+      description: Names and UUIDs of the snapshots.
+      type: list
+      elements: dict
+      returned: always
+  sample:
+    name: cp01
+    uuid: 0c1a2b3c-1111-4222-8333-444455556666
+    state: stopped
+    settings_file: /srv/virtualbox/lab/cp01/cp01.vbox
+    cpus: 2
+    memory_mb: 2048
+    managed_by: lab
+actions:
+  description: What was done, or in check mode would be done, in order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    action:
+      description: Kind of the step, for example V(clone), V(modify), or V(start).
+      type: str
+      returned: always
+    text:
+      description: The step in words.
+      type: str
+      returned: always
+    command:
+      description: Arguments of C(VBoxManage), if the step is one call.
+      type: list
+      elements: str
+      returned: always
+  sample:
+    - action: modify
+      text: change memory_mb of VM 'cp01'
+      command: [modifyvm, 0c1a2b3c-1111-4222-8333-444455556666, --memory, "4096"]
+processes:
+  description: How many times C(VBoxManage) was called.
+  returned: success
+  type: int
+  sample: 2
+error_code:
+  description: Name of the error, from VirtualBox or from this module, for example
+    V(VBOX_E_FILE_ERROR) or V(NOT_OURS).
+  returned: failure
+  type: str
+cmd:
+  description: The call of C(VBoxManage) that failed, if it was one.
+  returned: failure
+  type: list
+  elements: str
+stderr:
+  description: Error text of that call.
+  returned: failure
+  type: str
+"""
+
+import os
+import re
+import typing as t
+import uuid
+from dataclasses import replace
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+    apply,
+    arguments,
+    model,
+    parser,
+    reader,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+    VirtualBoxError,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.journal import Journal
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.planner import (
+    VmPlan,
+    VmWish,
+    plan_vm,
+)
+
+FORWARD_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "protocol": {"type": "str", "choices": ["tcp", "udp"], "default": "tcp"},
+    "host_address": {"type": "str", "default": "127.0.0.1"},
+    "host_port": {"type": "int", "required": True},
+    "guest_address": {"type": "str", "default": ""},
+    "guest_port": {"type": "int", "required": True},
+}
+
+NIC_OPTIONS = {
+    "number": {"type": "int", "required": True},
+    "type": {"type": "str", "choices": list(model.NIC_TYPES)},
+    "network": {"type": "str"},
+    "mac": {"type": "str"},
+    "adapter_type": {"type": "str", "choices": list(model.ADAPTER_TYPES)},
+    "cable_connected": {"type": "bool"},
+    "port_forwards": {"type": "list", "elements": "dict", "options": FORWARD_OPTIONS},
+}
+
+CONTROLLER_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "type": {"type": "str", "choices": list(model.CONTROLLER_TYPES)},
+    "port_count": {"type": "int"},
+    "bootable": {"type": "bool"},
+}
+
+ATTACHMENT_OPTIONS = {
+    "controller": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "device": {"type": "int", "default": 0},
+    "type": {"type": "str", "choices": [*model.ATTACHMENT_TYPES, "none"], "required": True},
+    "medium": {"type": "path"},
+}
+
+SERIAL_OPTIONS = {
+    "number": {"type": "int", "choices": list(model.SERIAL_PORTS), "required": True},
+    "mode": {"type": "str", "choices": ["file", "disconnected", "off"], "required": True},
+    "path": {"type": "path"},
+}
+
+OPTIONS: dict[str, dict[str, t.Any]] = {
+    "name": {"type": "str", "required": True},
+    "uuid": {"type": "str"},
+    "state": {
+        "type": "str",
+        "choices": ["present", "absent", "running", "stopped"],
+        "default": "present",
+    },
+    "create": {"type": "bool", "default": True},
+    "folder": {"type": "path"},
+    "clone_from": {"type": "str"},
+    "clone_snapshot": {"type": "str"},
+    "clone_type": {"type": "str", "choices": ["linked", "full"], "default": "linked"},
+    "cpus": {"type": "int"},
+    "memory_mb": {"type": "int"},
+    "os_type": {"type": "str"},
+    "firmware": {"type": "str", "choices": list(model.FIRMWARES)},
+    "description": {"type": "str"},
+    "groups": {"type": "list", "elements": "str"},
+    "managed_by": {"type": "str"},
+    "nics": {"type": "list", "elements": "dict", "options": NIC_OPTIONS},
+    "storage_controllers": {"type": "list", "elements": "dict", "options": CONTROLLER_OPTIONS},
+    "storage_attachments": {"type": "list", "elements": "dict", "options": ATTACHMENT_OPTIONS},
+    "serial_ports": {
+        "type": "list",
+        "elements": "dict",
+        "options": SERIAL_OPTIONS,
+    },
+    "snapshot": {"type": "str"},
+    "stop_timeout": {"type": "int", "default": 60},
+    "allow_power_cycle": {"type": "bool", "default": False},
+    "delete_media": {"type": "bool", "default": False},
+    "prune_nics": {"type": "bool", "default": False},
+    "prune_port_forwards": {"type": "bool", "default": False},
+    "prune_attachments": {"type": "bool", "default": False},
+}
+
+
+def wanted_nics(options: list[dict[str, t.Any]]) -> t.Iterator[model.Nic]:
+    """The NICs of the task; what VBoxManage would misunderstand is an error here."""
+    for nic in options:
+        mac = nic["mac"]
+        if mac is not None and not re.fullmatch(r"[0-9A-F]{12}", model.mac_plain(mac)):
+            raise VirtualBoxError(f"'{mac}' is no MAC address", error_code="BAD_OPTION")
+        if mac is not None and int(mac[1], 16) & 1:
+            raise VirtualBoxError(
+                f"the MAC address {mac} is a multicast address", error_code="BAD_OPTION"
+            )
+        rules = nic["port_forwards"]
+        for rule in rules or ():
+            if "," in rule["name"] or not rule["name"]:
+                raise VirtualBoxError(
+                    f"'{rule['name']}' cannot be the name of a port forward",
+                    error_code="BAD_OPTION",
+                )
+        yield model.Nic(
+            number=nic["number"],
+            type=nic["type"],
+            network=nic["network"],
+            mac=None if mac is None else model.mac_readable(mac),
+            adapter_type=nic["adapter_type"],
+            cable_connected=nic["cable_connected"],
+            port_forwards=None
+            if rules is None
+            else tuple(model.PortForward(**rule) for rule in rules),
+        )
+
+
+def wanted_attachments(
+    module: AnsibleModule, options: list[dict[str, t.Any]]
+) -> t.Iterator[model.Attachment]:
+    """The disks and drives of the task."""
+    for item in options:
+        medium = arguments.absolute(module, "medium", item["medium"]) or ""
+        if item["type"] == "hdd" and not medium:
+            raise VirtualBoxError(
+                f"the hdd on {item['controller']} port {item['port']} needs a medium",
+                error_code="BAD_OPTION",
+            )
+        yield model.Attachment(
+            item["controller"], item["port"], item["device"], item["type"], medium
+        )
+
+
+def wanted_serial_ports(
+    module: AnsibleModule, options: list[dict[str, t.Any]]
+) -> t.Iterator[model.SerialPort]:
+    """The serial ports of the task."""
+    for port in options:
+        path = arguments.absolute(module, "path", port["path"])
+        if port["mode"] == "file" and not path:
+            raise VirtualBoxError(
+                f"serial port {port['number']} of mode file needs a path", error_code="BAD_OPTION"
+            )
+        yield model.SerialPort(port["number"], port["mode"], path)
+
+
+def make_wish(module: AnsibleModule) -> VmWish:
+    """The task as a wish."""
+    params = module.params
+    groups = params["groups"]
+    for group in groups or ():
+        if not group.startswith("/") or "," in group:
+            raise VirtualBoxError(
+                f"the group '{group}' must begin with a slash and have no comma",
+                error_code="BAD_OPTION",
+            )
+    vm = model.Vm(
+        name=params["name"],
+        cpus=params["cpus"],
+        memory_mb=params["memory_mb"],
+        os_type=params["os_type"],
+        firmware=params["firmware"],
+        description=params["description"],
+        groups=None if groups is None else tuple(groups) or ("/",),
+        managed_by=params["managed_by"],
+        nics=tuple(wanted_nics(params["nics"] or [])),
+        storage_controllers=tuple(
+            model.Controller(**item) for item in params["storage_controllers"] or []
+        ),
+        storage_attachments=tuple(wanted_attachments(module, params["storage_attachments"] or [])),
+        serial_ports=tuple(wanted_serial_ports(module, params["serial_ports"] or [])),
+    )
+    return VmWish(
+        vm=vm,
+        folder=arguments.absolute(module, "folder", params["folder"]) or "",
+        new_uuid=(params["uuid"] or str(uuid.uuid4())).lower(),
+        **{
+            name: params[name]
+            for name in (
+                "state",
+                "create",
+                "snapshot",
+                "clone_snapshot",
+                "clone_type",
+                "allow_power_cycle",
+                "delete_media",
+                "prune_nics",
+                "prune_port_forwards",
+                "prune_attachments",
+            )
+        },
+    )
+
+
+class Task:
+    """One run of the module: reads and plans as often as needed, remembers what was read."""
+
+    def __init__(
+        self, client: Client, wish: VmWish, params: dict[str, t.Any], check_mode: bool
+    ) -> None:
+        self.client = client
+        self.wish = wish
+        self.uuid_option: str = params["uuid"] or ""
+        self.clone_from: str = params["clone_from"] or ""
+        self.stop_timeout: int = params["stop_timeout"]
+        self.check_mode = check_mode
+        self.listed: list[tuple[str, str]] = []
+        self.actual: model.Vm | None = None
+        self.note: dict[str, t.Any] = {}
+
+    def _journal(self) -> Journal:
+        if not self.wish.folder:
+            folder = (
+                model.base_folder(self.actual)
+                if self.actual
+                else parser.default_folder(self.client.read("list", "systemproperties"))
+            )
+            self.wish = replace(self.wish, folder=folder)
+        return Journal(self.wish.folder, self.wish.vm.name)
+
+    def _source(self) -> model.Vm | None:
+        if not self.clone_from:
+            return None
+        found = ""
+        if re.fullmatch(parser.UUID, self.clone_from):
+            found = reader.find_uuid(self.listed, "", self.clone_from)
+        found = found or reader.find_uuid(self.listed, self.clone_from)
+        source = reader.read_vm(self.client, found) if found else None
+        if source is None and self.check_mode:
+            # An earlier task would have made it.
+            return model.Vm(name=self.clone_from, uuid=self.clone_from)
+        if source is None:
+            raise VirtualBoxError(
+                f"there is no VM '{self.clone_from}' to clone from",
+                error_code="VBOX_E_OBJECT_NOT_FOUND",
+            )
+        if self.wish.clone_snapshot is None and self.wish.clone_type == "linked":
+            raise VirtualBoxError(
+                "a linked clone needs the option clone_snapshot", error_code="BAD_OPTION"
+            )
+        return source
+
+    def _check_place(self) -> bool:
+        """Whether an interrupted run has left something; what else is in the way is an error."""
+        path = model.settings_path(self.wish.folder, self.wish.vm.groups, self.wish.vm.name)
+        if self.note and self.note["uuid"] == reader.settings_uuid(path, default=self.note["uuid"]):
+            return True
+        if self.wish.state != "absent" and os.path.exists(path):
+            raise VirtualBoxError(
+                f"the settings file {path} exists, but VirtualBox has no such VM",
+                hint=f"take it back with: VBoxManage registervm '{path}' - or remove the folder",
+                error_code="VBOX_E_FILE_ERROR",
+            )
+        return False
+
+    def _read(self) -> None:
+        # A VM that was found or made before is read again by its UUID.
+        known = self.actual.uuid if self.actual else self.wish.new_uuid
+        again = bool(self.listed) and self.wish.state != "absent"
+        self.actual = reader.read_vm(self.client, known) if again else None
+        if self.actual is None:
+            self.listed = reader.list_vms(self.client)
+            # A VM to be removed that is not there by its UUID is gone, whoever has its name now.
+            name = self.wish.vm.name
+            if self.wish.state == "absent" and self.uuid_option:
+                name = ""
+            found = reader.find_uuid(self.listed, name, self.uuid_option)
+            self.actual = reader.read_vm(self.client, found) if found else None
+        if self.actual is None:
+            return
+        if self.actual.name != self.wish.vm.name:
+            raise VirtualBoxError(
+                f"the VM {found} has the name '{self.actual.name}', not '{self.wish.vm.name}'",
+                error_code="BAD_OPTION",
+            )
+        self.actual = reader.with_ancestors(
+            self.client, self.actual, self.wish.vm.storage_attachments
+        )
+
+    def _read_note(self) -> None:
+        """Look for an interrupted run; one that still works is waited for."""
+        self.note = {}
+        if self.actual is None and not self.wish.create and self.wish.state != "absent":
+            return
+        self.note = self._journal().read()
+        if self.note and not self.check_mode and apply.wait_for_end(self.client, self.note):
+            self._read()
+            self.note = self._journal().read()
+        # A note about its creation is still there: interrupted, perhaps before the mark.
+        made = self.actual.uuid if self.actual else None
+        interrupted = self.note.get("what") == "create" and self.note.get("uuid") == made
+        self.wish = replace(self.wish, adopt=interrupted)
+
+    def plan(self) -> VmPlan:
+        """Read the actual state and plan from it."""
+        self._read()
+        self._read_note()
+        if self.actual is None:
+            making = self.wish.create and self.wish.state != "absent"
+            leftovers = self._check_place() if making or self.wish.state == "absent" else False
+            source = self._source() if making else None
+            plan = plan_vm(None, self.wish, source, leftovers)
+        else:
+            plan = plan_vm(self.actual, self.wish)
+        return self._looked_into(plan)
+
+    def settle(self) -> None:
+        """Nothing is left to be done, so a note about an interrupted run is of no more use."""
+        if self.actual is not None or (self.wish.state == "absent" and self.wish.folder):
+            self._journal().end()
+
+    def _looked_into(self, plan: VmPlan) -> VmPlan:
+        """What only a further read can tell, and only some plans need."""
+        if plan.removes_vm and plan.before is not None:
+            return replace(plan, disks=reader.disks_to_remove(self.client, plan.before))
+        if any("--os-type" in action.argv for action in plan.actions):
+            reader.check_os_type(self.client, self.wish.vm.os_type or "")
+        return plan
+
+    def carry_out(self, plan: VmPlan) -> None:
+        """Apply a plan."""
+        apply.apply_vm(self.client, plan, self.wish, self._journal(), self.note, self.stop_timeout)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec=arguments.argument_spec(**OPTIONS),
+        supports_check_mode=True,
+    )
+    client = arguments.make_client(module)
+    try:
+        task = Task(client, make_wish(module), module.params, module.check_mode)
+        outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
+        if not module.check_mode:
+            task.settle()
+    except VirtualBoxError as error:
+        module.fail_json(**error.as_result())
+    except OSError as error:
+        module.fail_json(msg=str(error), error_code="OS_ERROR")
+    module.exit_json(
+        changed=bool(outcome.actions),
+        vm=model.describe_vm(outcome.after if module.check_mode else task.actual),
+        actions=[action.as_result() for action in outcome.actions],
+        processes=client.processes,
+        diff={"before": model.comparable(outcome.before), "after": model.comparable(outcome.after)},
+    )
+
+
+if __name__ == "__main__":
+    main()

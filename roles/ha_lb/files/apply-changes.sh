@@ -1,0 +1,40 @@
+#!/bin/sh
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Compares when a file was written with when its service last read it, so that a run that was
+# interrupted between the two is made good by the next one. Prints what it did.
+set -eu
+
+written() { # newest of the files, microseconds
+  stat -c %.6Y "$@" | tr -d . | sort -n | tail -n 1
+}
+
+since() { # last start or reload of the unit, microseconds
+  date -d "$(systemctl show --timestamp=us+utc -P StateChangeTimestamp "$1")" +%s%6N
+}
+
+mark=/run/ha_lb-corosync-reloaded
+if systemctl -q is-active corosync; then
+  name=$(corosync-cmapctl -g totem.cluster_name | sed 's/.* = //')
+  read_at=$(since corosync)
+  [ ! -e "$mark" ] || [ "$(written "$mark")" -lt "$read_at" ] || read_at=$(written "$mark")
+  if [ "$name" != "$HA_LB_CLUSTER_NAME" ]; then
+    systemctl stop pacemaker corosync
+    # Debian starts a cluster of this name on installation; what it wrote down is about no real node.
+    [ "$name" != debian ] || find /var/lib/pacemaker/cib -type f -delete
+    echo "left the cluster $name"
+  elif [ "$(written /etc/corosync/corosync.conf /etc/corosync/authkey)" -gt "$read_at" ]; then
+    corosync-cfgtool -R >/dev/null
+    touch "$mark"
+    echo "corosync reloaded"
+  fi
+fi
+
+if systemctl -q is-active haproxy; then
+  set -- /etc/haproxy/haproxy.cfg /etc/haproxy/*-ca.pem
+  [ -e "$2" ] || set -- "$1"
+  if [ "$(written "$@")" -gt "$(since haproxy)" ]; then
+    systemctl reload haproxy
+    echo "haproxy reloaded"
+  fi
+fi

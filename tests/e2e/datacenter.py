@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the playbooks as a user does, on a data center of the tests' own beside any other."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = ROOT / ".venv" / "bin"
+LAB = ROOT / "inventories" / "lab"
+NAME = "e2e"
+SSH_PORT = 2290
+API_PORT = 6490
+STATE = Path.home() / ".local" / "state" / "virtual.datacenter" / NAME
+SSH_CONFIG = STATE / "ssh" / "config"
+KUBECONFIG = STATE / "kubernetes" / "admin.conf"
+
+RECAP = re.compile(
+    r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)"
+    r"\s+unreachable=(?P<unreachable>\d+)\s+failed=(?P<failed>\d+)",
+    re.M,
+)
+
+
+@dataclass
+class Run:
+    """One finished ansible-playbook run."""
+
+    code: int
+    output: str
+    seconds: float
+    hosts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> dict[str, int]:
+        return {host: row["changed"] for host, row in self.hosts.items() if row["changed"]}
+
+    def ok(self) -> Run:
+        assert self.code == 0, self.output[-6000:]
+        assert self.hosts, self.output[-6000:]
+        return self
+
+    def unchanged(self) -> Run:
+        self.ok()
+        assert self.changed == {}, "\n".join(
+            line for line in self.output.splitlines() if "changed:" in line or "TASK" in line
+        )
+        return self
+
+
+def extra_vars(name: str = NAME) -> list[str]:
+    return [
+        "-e",
+        f"datacenter_name={name}",
+        "-e",
+        f"datacenter_ssh_port={SSH_PORT}",
+        "-e",
+        f"datacenter_api_port={API_PORT}",
+    ]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+
+
+def command(playbook: str | Path, *arguments: str, inventory: Path = LAB) -> list[str]:
+    return [
+        str(BIN / "ansible-playbook"),
+        "-i",
+        str(inventory),
+        str(playbook),
+        *extra_vars(),
+        *arguments,
+    ]
+
+
+def parse(code: int, output: str, seconds: float) -> Run:
+    hosts = {
+        match["host"]: {key: int(match[key]) for key in ("ok", "changed", "unreachable", "failed")}
+        for match in RECAP.finditer(output)
+    }
+    return Run(code, output, seconds, hosts)
+
+
+def run(
+    argv: list[str], *, cwd: Path = ROOT, env: dict[str, str] | None = None, timeout: float = 2400
+) -> Run:
+    began = time.monotonic()
+    done = subprocess.run(
+        argv,
+        cwd=cwd,
+        env=env or environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    return parse(done.returncode, done.stdout, time.monotonic() - began)
+
+
+def playbook(name: str, *arguments: str, inventory: Path = LAB) -> Run:
+    return run(command(ROOT / "playbooks" / f"{name}.yml", *arguments, inventory=inventory))
+
+
+def ssh(machine: str, *argv: str, timeout: float = 60) -> str:
+    """What a command on a machine prints."""
+    return subprocess.run(
+        ["ssh", "-F", str(SSH_CONFIG), machine, *argv],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=timeout,
+    ).stdout

@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The machine that holds the floating IP dies while a client asks the API ten times a second."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+import time
+
+import datacenter
+import pytest
+
+
+class Client:
+    """Asks the API through the loopback port every 100 ms, and notes when it was answered."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[float, bool]] = []
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def _ask(self, began: float) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        try:
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", datacenter.API_PORT, timeout=1.0, context=context
+            )
+            connection.request("GET", "/readyz")
+            good = connection.getresponse().status == 200
+            connection.close()
+        except OSError:
+            good = False
+        except http.client.HTTPException:
+            good = False
+        self.answers.append((began, good))
+
+    def _loop(self) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            asker = threading.Thread(target=self._ask, args=(began,), daemon=True)
+            asker.start()
+            self._threads.append(asker)
+            self._stop.wait(max(0.0, 0.1 - (time.monotonic() - began)))
+
+    def __enter__(self) -> Client:
+        self._looper = threading.Thread(target=self._loop, daemon=True)
+        self._looper.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._looper.join()
+        for thread in self._threads:
+            thread.join(timeout=3)
+
+    def gap_seconds(self) -> float:
+        """From the first question that was not answered to the first answer after the last one."""
+        lost = sorted(began for began, good in self.answers if not good)
+        if not lost:
+            return 0.0
+        return min(began for began, good in self.answers if good and began > lost[-1]) - lost[0]
+
+
+def holder() -> str | None:
+    for machine in ("lb01", "lb02"):
+        try:
+            if "10.70.1.10" in datacenter.ssh(machine, "ip", "-4", "address", timeout=8):
+                return machine
+        except Exception:
+            continue
+    return None
+
+
+def wait_for(what: str, condition: object, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():  # type: ignore[operator]
+            return
+        time.sleep(1)
+    pytest.fail(f"{what}: not within {seconds:.0f} s")
+
+
+def online(machine: str, count: int) -> bool:
+    """Whether `machine` sees `count` members of the cluster online."""
+    try:
+        text = datacenter.ssh(machine, "sudo", "crm_mon", "-1", "--output-as=xml", timeout=10)
+    except Exception:
+        return False
+    return text.count('online="true"') >= count
+
+
+@pytest.mark.usefixtures("finished")
+def test_the_api_answers_through_the_other_load_balancer() -> None:
+    dead = holder()
+    assert dead is not None
+    other = {"lb01": "lb02", "lb02": "lb01"}[dead]
+    with Client() as client:
+        time.sleep(3)
+        cut = time.monotonic()
+        datacenter.playbook("stop", "--limit", dead, "-e", "stop_power_cut=true").ok()
+        wait_for(f"{other} holds the floating IP", lambda: holder() == other, 60)
+        time.sleep(5)
+    assert all(good for began, good in client.answers if began < cut - 1.5)
+    print(f"\ngap after a power cut of {dead}: {client.gap_seconds():.1f} s")
+    last = [good for _, good in sorted(client.answers)[-20:]]
+    assert all(last)
+    datacenter.playbook("start", "--limit", dead).ok()
+    wait_for(f"{dead} is back in the cluster", lambda: online(other, 2), 120)
+    datacenter.playbook("verify").unchanged()

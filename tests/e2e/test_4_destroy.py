@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Destroying removes everything of ours, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import conftest
+import datacenter
+import pytest
+
+VBOXMANAGE = "/opt/virtual.datacenter/virtualbox/bin/VBoxManage"
+BRIDGE = "vdc-foreign0"
+NAMESPACE = "vdc-foreign"
+MACHINE = "foreign-vm"
+
+
+def world() -> dict[str, str]:
+    """The lab's own VirtualBox world."""
+    home = datacenter.STATE / "virtualbox" / "home"
+    return {
+        **datacenter.environment(),
+        "VBOX_USER_HOME": str(home),
+        "VBOX_IPC_SOCKETID": f"vdc-{datacenter.NAME}",
+    }
+
+
+def vboxmanage(*arguments: str) -> str:
+    return subprocess.run(
+        [VBOXMANAGE, *arguments], env=world(), check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def output(*argv: str) -> str:
+    return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Iterator[None]:
+    """A VM in the very same VirtualBox world, a bridge and a namespace that somebody else made."""
+    vboxmanage("createvm", "--name", MACHINE, "--basefolder", str(tmp_path), "--register")
+    output("ip", "link", "add", BRIDGE, "type", "bridge")
+    output("ip", "netns", "add", NAMESPACE)
+    yield
+    output("ip", "netns", "del", NAMESPACE)
+    output("ip", "link", "del", BRIDGE)
+    vboxmanage("unregistervm", MACHINE, "--delete")
+
+
+def ours() -> list[str]:
+    """Every trace of the data center on this machine, but its state folder."""
+    name = datacenter.NAME
+    traces = [
+        line.split()[0]
+        for line in output("ip", "netns", "list").splitlines()
+        if line.split()[0] in (f"vdc-{name}", f"vdc-{name}-outside")
+    ]
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    traces += [line for line in mounts if f"/virtual.datacenter/{name}" in line]
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if f"/var/lib/virtual.datacenter/{name}" in words:
+            traces.append(words)
+    folder = Path("/var/lib/virtual.datacenter") / name
+    traces += [str(path) for path in [folder] if path.exists()]
+    return traces
+
+
+@pytest.mark.usefixtures("finished", "foreign")
+def test_destroy_removes_ours_and_nothing_else() -> None:
+    assert ours()
+    refused = datacenter.playbook("destroy")
+    assert refused.code != 0
+    assert f"-e destroy_confirm={datacenter.NAME}" in " ".join(refused.output.split())
+    assert refused.changed == {}
+    run = conftest.destroy().ok()
+    assert run.changed
+    assert ours() == []
+    machines = vboxmanage("list", "vms").splitlines()
+    assert [line.split('"')[1] for line in machines] == [MACHINE]
+    disks = vboxmanage("list", "hdds")
+    assert "UUID" not in disks
+    assert BRIDGE in output("ip", "link", "show", BRIDGE)
+    assert NAMESPACE in output("ip", "netns", "list")
+    assert not datacenter.SSH_CONFIG.exists()
+    conftest.destroy().unchanged()

@@ -1,0 +1,334 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules lab_network and lab_machine on this host's kernel, in a data center of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / ".collections"))
+
+from ansible_collections.virtual.datacenter.plugins.module_utils.lab import (  # noqa: E402
+    cgroups,
+    names,
+    processes,
+    services,
+    state,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils.lab.command import (  # noqa: E402
+    LabError,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils.lab.network import (  # noqa: E402
+    Port,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils.lab.network_host import (  # noqa: E402
+    LabNetwork,
+)
+from ansible_collections.virtual.datacenter.plugins.modules import (  # noqa: E402
+    lab_machine,
+    lab_network,
+)
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
+
+NAME = "itlab"
+CACHE = Path(os.environ.get("VIRTUAL_DATACENTER_CACHE", Path.home() / ".cache/virtual.datacenter"))
+MAC = "02:00:5e:00:53:01"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+SSH_PORT = free_port()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("lab") / "root")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(root: str) -> Iterator[None]:
+    yield
+    machine(root, name=None, all_machines=True, state="absent")
+    network(root, state="absent")
+    assert not left_overs()
+    assert not Path(root).exists()
+
+
+def left_overs() -> list[str]:
+    found = [path for path in os.listdir("/run/netns") if path.startswith(f"vdc-{NAME}")]
+    found += [str(pid) for pid in processes.in_cgroup("/" + cgroups.path(NAME))]
+    return found + cgroups.left(cgroups.path(NAME))
+
+
+def parameters(spec: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    return {**{name: option.get("default") for name, option in spec.items()}, **given}
+
+
+def network(root: str, check_mode: bool = False, **given: Any) -> dict[str, Any]:
+    given = {
+        "datacenter": NAME,
+        "root_dir": root,
+        "bridges": ["br-edge", "br-control"],
+        "ports": [{"name": "ssh", "host_port": SSH_PORT, "guest_port": 22}],
+        **given,
+    }
+    return lab_network.run(parameters(lab_network.argument_spec(), given), check_mode)
+
+
+def machine(root: str, check_mode: bool = False, **given: Any) -> dict[str, Any]:
+    given = {"datacenter": NAME, "root_dir": root, "name": "one", **given}
+    return lab_machine.run(parameters(lab_machine.argument_spec(), given), check_mode)
+
+
+def lab(root: str) -> LabNetwork:
+    return LabNetwork(root, NAME, ["br-edge", "br-control"], [Port("ssh", SSH_PORT, 22)])
+
+
+def in_namespace(*command: str) -> None:
+    subprocess.run(["ip", "-n", f"vdc-{NAME}", *command], check=True)
+
+
+def test_check_mode_says_what_is_done_and_does_nothing(root: str) -> None:
+    planned = network(root, check_mode=True)
+    assert not left_overs()
+    done = network(root)
+    assert done["actions"] == planned["actions"]
+    assert done["diff"] == planned["diff"]
+    assert network(root)["actions"] == []
+
+
+def test_an_interrupted_network_is_finished(root: str) -> None:
+    steps = len(state.plan({}, lab(root).wanted()))
+    for done in range(steps):
+        half = lab(root)
+        for action in state.plan({}, half.wanted())[:done]:
+            half.apply(action)
+        assert network(root)["changed"]
+        assert network(root)["actions"] == []
+        # Half a removal is finished too.
+        for action in state.plan(half.read(), {})[:done]:
+            half.apply(action)
+        network(root, state="absent")
+        assert not left_overs()
+
+
+def damage_bridge(_root: str) -> None:
+    in_namespace("link", "del", "br-edge")
+
+
+def damage_bridge_options(_root: str) -> None:
+    in_namespace("link", "set", "br-edge", "type", "bridge", "stp_state", "1")
+
+
+def damage_cable(_root: str) -> None:
+    in_namespace("link", "set", "uplink", "down")
+
+
+def damage_cable_end(_root: str) -> None:
+    in_namespace("link", "del", "uplink")
+
+
+def damage_outside(_root: str) -> None:
+    subprocess.run(["ip", "netns", "del", f"vdc-{NAME}-outside"], check=True)
+
+
+def damage_dhcp(root: str) -> None:
+    (pid,) = services.Dhcp(names.run_directory(root, NAME), NAME).found()
+    os.kill(pid, signal.SIGKILL)
+    processes.wait_gone([pid], 5)
+
+
+def damage_ports(root: str) -> None:
+    (pid,) = services.Ports(names.run_directory(root, NAME), NAME, []).found()
+    os.kill(pid, signal.SIGKILL)
+    processes.wait_gone([pid], 5)
+
+
+@pytest.mark.parametrize(
+    ("damage", "actions"),
+    [
+        (damage_bridge, ["create bridge br-edge"]),
+        (damage_bridge_options, ["change bridge br-edge"]),
+        (damage_cable, ["change cable uplink"]),
+        (damage_cable_end, ["create cable uplink", "create addresses outside"]),
+        (
+            damage_outside,
+            [
+                f"create namespace vdc-{NAME}-outside",
+                "change cable uplink",
+                "create addresses outside",
+                "change service dhcp",
+            ],
+        ),
+        (damage_dhcp, ["create service dhcp"]),
+        (damage_ports, ["create service ports"]),
+    ],
+)
+def test_only_the_damage_is_repaired(root: str, damage: Any, actions: list[str]) -> None:
+    network(root)
+    damage(root)
+    assert network(root)["actions"] == actions
+    assert network(root)["actions"] == []
+
+
+def test_a_port_of_somebody_else_stops_everything(root: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(LabError) as error:
+            network(root, ports=[{"name": "web", "host_port": port, "guest_port": 80}])
+    assert error.value.error_code == "port_in_use"
+    assert str(port) in error.value.message
+    assert f"process {os.getpid()}" in error.value.message
+    assert not left_overs()
+
+
+def test_nothing_leads_out(root: str) -> None:
+    network(root)
+    for space in (f"vdc-{NAME}", f"vdc-{NAME}-outside"):
+        routes = subprocess.run(
+            ["ip", "-n", space, "route", "show", "default"], capture_output=True, check=True
+        )
+        assert routes.stdout == b""
+
+
+@pytest.fixture
+def definition(tmp_path: Path) -> dict[str, Any]:
+    images = sorted(CACHE.glob("lab-image-trixie-*/rootfs"), key=lambda path: path.stat().st_mtime)
+    if not images:
+        pytest.skip("the machine image is not made yet (make host)")
+    seed = tmp_path / "seed"
+    seed.mkdir()
+    (seed / "user-data").write_text("#cloud-config\n", encoding="utf-8")
+    (seed / "meta-data").write_text("instance-id: one\n", encoding="utf-8")
+    return {
+        "image": str(images[-1].parent),
+        "seed_path": str(seed),
+        "nics": [{"number": 1, "mac": MAC, "kind": "internal", "segment": "edge"}],
+        "bridges": {"edge": "br-edge"},
+    }
+
+
+def inside(root: str, *command: str) -> str:
+    attach = machine(root, state="defined")["machine"]["attach"]
+    clean = ["--clear-env", "-v", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "--"]
+    return subprocess.run(
+        [*attach, *clean, *command], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def init_of(root: str) -> int:
+    enter = ["nsenter", f"--net=/run/netns/vdc-{NAME}"]
+    info = ["lxc-info", "-P", names.machines_directory(root, NAME), "-n", "one", "-p", "-H"]
+    return int(subprocess.run([*enter, *info], check=True, capture_output=True).stdout)
+
+
+def test_a_machine_from_nothing_to_nothing(root: str, definition: dict[str, Any]) -> None:
+    assert machine(root, check_mode=True, **definition)["changed"]
+    with pytest.raises(LabError) as error:
+        machine(root, **definition)
+    assert error.value.error_code == "network_missing"
+    network(root)
+    assert machine(root, **definition)["actions"][-1] == "start power"
+    assert machine(root, **definition)["actions"] == []
+    with pytest.raises(LabError) as error:
+        network(root, state="absent")
+    assert error.value.error_code == "network_in_use"
+    # Its NIC is on the bridge, with the planned MAC, and no address comes from the lab.
+    assert MAC in inside(root, "cat", "/sys/class/net/eth0/address")
+    links = subprocess.run(
+        ["ip", "-n", f"vdc-{NAME}", "link", "show", "master", "br-edge"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "one.1@" in links.stdout
+    assert inside(root, "cat", "/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/panic") == (
+        "1\n10\n"
+    )
+    # A power cut loses nothing that was written.
+    inside(root, "sh", "-c", "echo kept >/etc/kept; echo kept >/var/lib/etcd/kept; sync")
+    assert machine(root, state="stopped", force=True)["actions"] == ["kill power"]
+    assert machine(root, state="started")["actions"] == ["start power"]
+    assert inside(root, "cat", "/etc/kept", "/var/lib/etcd/kept") == "kept\nkept\n"
+    assert machine(root, state="absent")["changed"]
+    assert machine(root, state="absent")["actions"] == []
+
+
+def test_a_machine_without_its_monitor_is_started_again(
+    root: str, definition: dict[str, Any]
+) -> None:
+    network(root)
+    machine(root, **definition)
+    before = init_of(root)
+    monitors = processes.find(
+        lambda pid: (
+            processes.arguments(pid)[:1]
+            == [f"[lxc monitor] {names.machines_directory(root, NAME)} one"]
+        )
+    )
+    assert monitors
+    for pid in monitors:
+        os.kill(pid, signal.SIGKILL)
+    assert machine(root, **definition)["actions"][-1] == "start power"
+    assert init_of(root) != before
+
+
+def test_a_machine_of_a_network_that_is_gone_is_started_again(
+    root: str, definition: dict[str, Any]
+) -> None:
+    network(root)
+    machine(root, **definition)
+    subprocess.run(["ip", "netns", "del", f"vdc-{NAME}"], check=True)
+    network(root)
+    assert machine(root, **definition)["actions"] == ["kill power", "start power"]
+    assert machine(root, **definition)["actions"] == []
+
+
+def test_a_new_definition_waits_for_the_next_start(root: str, definition: dict[str, Any]) -> None:
+    network(root)
+    machine(root, **definition)
+    init = init_of(root)
+    more = {
+        **definition,
+        "nics": [*definition["nics"], {"number": 2, "mac": "02:00:5e:00:53:02", "kind": "nat"}],
+    }
+    changed = machine(root, **more)
+    assert changed["actions"] == ["change config"]
+    assert changed["machine"]["restart_required"]
+    again = machine(root, **more)
+    assert (again["actions"], again["machine"]["restart_required"]) == ([], True)
+    assert init_of(root) == init
+    cycled = machine(root, allow_power_cycle=True, force=True, **more)
+    assert cycled["actions"] == ["kill power", "start power"]
+    assert not cycled["machine"]["restart_required"]
+    assert "02:00:5e:00:53:02" in inside(root, "cat", "/sys/class/net/eth1/address")
+
+
+def test_a_shutdown_is_clean(root: str, definition: dict[str, Any]) -> None:
+    network(root)
+    machine(root, **definition)
+    deadline = time.monotonic() + 120
+    while "running" not in inside(root, "sh", "-c", "systemctl is-system-running; true"):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    began = time.monotonic()
+    assert machine(root, state="stopped")["actions"] == ["stop power"]
+    assert time.monotonic() - began < 55
+    assert machine(root, state="stopped")["actions"] == []

@@ -1,0 +1,249 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A world of its own for real VBoxManage: nothing of the user's is seen, nothing is left."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+ROOT = Path(__file__).resolve().parents[3]
+COLLECTIONS = ROOT / ".collections"
+sys.path.insert(0, str(COLLECTIONS))
+PLUGINS = "ansible_collections.virtual.datacenter.plugins"
+MODULES = COLLECTIONS / "ansible_collections/virtual/datacenter/plugins/modules"
+USUAL = "/opt/virtual.datacenter/virtualbox/bin"
+
+# Prints on the first serial port for ever: a machine whose running can be seen from outside.
+BOOT_SECTOR = bytes.fromhex(
+    "31c08ed8"  # xor ax,ax; mov ds,ax
+    "be1d7c"  # again: mov si,text
+    "ac"  # next: lodsb
+    "84c0"  # test al,al
+    "74f8"  # jz again
+    "88c4"  # mov ah,al
+    "bafd03"  # mov dx,3fd
+    "ec"  # wait: in al,dx
+    "a820"  # test al,20
+    "74fb"  # jz wait
+    "88e0"  # mov al,ah
+    "baf803"  # mov dx,3f8
+    "ee"  # out dx,al
+    "ebe9"  # jmp next
+)
+TEXT = b"ALIVE "
+
+
+@pytest.fixture
+def boot_disk() -> bytes:
+    """A raw disk of 2 MiB with that boot sector."""
+    text = (0x7C00 + len(BOOT_SECTOR)).to_bytes(2, "little")
+    code = BOOT_SECTOR.replace(bytes.fromhex("be1d7c"), b"\xbe" + text)
+    sector = (code + TEXT + b"\0").ljust(510, b"\0") + b"\x55\xaa"
+    return sector.ljust(2 * 1024 * 1024, b"\0")
+
+
+@dataclass
+class World:
+    """One VirtualBox with settings, service and folder of its own."""
+
+    folder: Path
+    program: str
+    environment: dict
+
+    @property
+    def vms(self) -> Path:
+        return self.folder / "vms"
+
+    def vbox(self, *argv: str, ok: bool = True) -> str:
+        """VBoxManage itself, for what a test prepares or checks behind the modules' back."""
+        done = subprocess.run(
+            [self.program, *argv],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert not ok or done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self, module: str, *, check: bool = False, **options) -> subprocess.Popen:
+        """Start a module as Ansible does: a program of its own, options as JSON on its input."""
+        arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
+        process = subprocess.Popen(
+            [sys.executable, str(MODULES / f"{module}.py")],
+            env={**self.environment, "PYTHONPATH": str(COLLECTIONS)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+    def finish(self, process: subprocess.Popen) -> dict:
+        """The result of a started module."""
+        out, err = process.communicate(timeout=180)
+        assert out, err
+        return json.loads(out)
+
+    def call(self, module: str, check: bool, options: dict) -> dict:
+        """Run a module within this process, which saves the start of a Python each time."""
+        given = {name: value for name, value in options.items() if value is not None}
+        arguments = {**given, "_ansible_check_mode": check, "_ansible_diff": True}
+        loaded = importlib.import_module(f"{PLUGINS}.modules.{module}")
+        out = io.StringIO()
+        ended = contextlib.suppress(SystemExit)
+        with patch_module_args(arguments), contextlib.redirect_stdout(out), ended:
+            loaded.main()
+        return json.loads(out.getvalue())
+
+    def run(self, module: str, *, check: bool = False, **options) -> dict:
+        """Run a module; a failure fails the test."""
+        result = self.call(module, check, options)
+        assert not result.get("failed"), result
+        return result
+
+    def fail(self, module: str, *, check: bool = False, **options) -> dict:
+        """Run a module that has to fail."""
+        result = self.call(module, check, options)
+        assert result.get("failed"), result
+        return result
+
+    def change(self, module: str, **options) -> dict:
+        """Check mode, the real thing, and once more: same diff, one change, then none."""
+        foreseen = self.run(module, check=True, **options)
+        done = self.run(module, **options)
+        again = self.run(module, **options)
+        assert foreseen["changed"] and done["changed"], (options, foreseen["actions"])
+        assert foreseen["diff"] == done["diff"]
+        assert [action["text"] for action in foreseen["actions"]] == [
+            action["text"] for action in done["actions"]
+        ]
+        assert not again["changed"], again["actions"]
+        assert again["actions"] == []
+        return done
+
+    def same(self, module: str, **options) -> dict:
+        """Nothing to do, in check mode and for real."""
+        assert not self.run(module, check=True, **options)["changed"]
+        result = self.run(module, **options)
+        assert not result["changed"], result["actions"]
+        return result
+
+    def vm(self, name: str = "vm", **options) -> dict:
+        """Make a VM without looking closely."""
+        return self.run("virtualbox_vm", name=name, folder=str(self.vms), **options)["vm"]
+
+    def names(self) -> list:
+        """All registered VMs."""
+        return sorted(line.rpartition(" ")[0] for line in self.vbox("list", "vms").splitlines())
+
+    def processes(self, program: str) -> list:
+        """The processes of a program that belong to this world."""
+        mark = f"VBOX_IPC_SOCKETID={self.environment['VBOX_IPC_SOCKETID']}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                named = program in (entry / "cmdline").read_bytes().decode().split("\0")[0]
+                if named and mark in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+        return found
+
+    def kill(self, program: str) -> None:
+        """SIGKILL, as if the power of the host had failed."""
+        for pid in self.processes(program):
+            os.kill(pid, signal.SIGKILL)
+
+
+def find_vboxmanage() -> str:
+    found = shutil.which("VBoxManage", path=f"{os.environ['PATH']}:{USUAL}")
+    if found is None:
+        pytest.fail("there is no VBoxManage on this machine: run 'make host' first", pytrace=False)
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def slow_calls():
+    """Tells at the end which calls of VBoxManage took long."""
+    client = importlib.import_module(f"{PLUGINS}.module_utils.virtualbox.client")
+    real, calls = client.run_process, []
+
+    def timed(argv, timeout):
+        begin = time.monotonic()
+        try:
+            return real(argv, timeout)
+        finally:
+            calls.append((time.monotonic() - begin, argv[1:4]))
+
+    # The default of an argument is bound when the module is loaded; questions look it up.
+    client.Client.__init__.__defaults__ = tuple(
+        timed if value is real else value for value in client.Client.__init__.__defaults__
+    )
+    client.run_process = timed
+    yield
+    slow = [f"{seconds:.1f} s {' '.join(argv)}" for seconds, argv in calls if seconds > 5]
+    total = sum(seconds for seconds, _argv in calls)
+    print(
+        f"\n{len(calls)} calls of VBoxManage in {total:.0f} s; "
+        f"over 5 s: {', '.join(slow) or 'none'}"
+    )
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """A VirtualBox of its own, whose VMs start without the kernel driver."""
+    folder = tmp_path_factory.mktemp("virtualbox")
+    socket = f"vdc-test-{uuid.uuid4().hex[:12]}"
+    os.environ.update(VBOX_USER_HOME=str(folder / "home"), VBOX_IPC_SOCKETID=socket)
+    environment = dict(os.environ)
+    made = World(folder, find_vboxmanage(), environment)
+    try:
+        made.vbox("setproperty", "machinefolder", str(made.vms))
+        for name, value in (("FallbackToNEM", "0"), ("FallbackToIEM", "1")):
+            made.vbox("setextradata", "global", f"VBoxInternal/HM/{name}", value)
+        made.kill("VBoxSVC")
+        shutil.copy(folder / "home" / "VirtualBox.xml", folder / "VirtualBox.xml")
+        yield made
+    finally:
+        # Twice: a client that was about to die may have started the service anew.
+        for _time in range(2):
+            made.kill("VBox")
+            time.sleep(0.5)
+        shutil.rmtree(folder)
+        shutil.rmtree(f"/tmp/.vbox-{socket}-ipc", ignore_errors=True)
+        del os.environ["VBOX_USER_HOME"], os.environ["VBOX_IPC_SOCKETID"]
+        left = made.processes("VBox")
+    assert left == []
+
+
+@pytest.fixture(autouse=True)
+def empty_world(world):
+    """Every test begins with an empty world, whatever the one before has left."""
+    yield
+    for program in ("VBoxHeadless", "VBoxSVC"):
+        world.kill(program)
+    shutil.rmtree(world.vms, ignore_errors=True)
+    shutil.copy(world.folder / "VirtualBox.xml", world.folder / "home" / "VirtualBox.xml")

@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""VMs that really run: a boot sector that prints on the serial port, without the kernel driver."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+MODULE = "virtualbox_vm"
+
+
+@pytest.fixture
+def machine(world, boot_disk):
+    """The options of a VM that prints as long as it runs."""
+    raw = world.folder / "boot.raw"
+    raw.write_bytes(boot_disk)
+    disk = str(world.vms / "boot.vdi")
+    world.run("virtualbox_medium", path=disk, source_path=str(raw))
+    return {
+        "name": "vm",
+        "folder": str(world.vms),
+        "memory_mb": 16,
+        "storage_controllers": [{"name": "IDE", "type": "ide"}],
+        "storage_attachments": [
+            {"controller": "IDE", "port": 0, "type": "hdd", "medium": disk},
+            {"controller": "IDE", "port": 1, "type": "dvd"},
+        ],
+        "serial_ports": [{"number": 1, "mode": "file", "path": f"{world.vms}/vm/Logs/console.log"}],
+    }
+
+
+def printed(world) -> int:
+    path = Path(f"{world.vms}/vm/Logs/console.log")
+    return path.stat().st_size if path.exists() else 0
+
+
+def wait_for_print(world, more_than: int = 0) -> int:
+    end = time.monotonic() + 60
+    while printed(world) <= more_than:
+        assert time.monotonic() < end, "the machine prints nothing"
+        time.sleep(0.2)
+    return printed(world)
+
+
+def test_a_life(world, machine):
+    started = world.change(MODULE, **machine, state="running")
+    assert [action["action"] for action in started["actions"]][-1] == "start"
+    assert started["vm"]["state"] == "running"
+    wait_for_print(world)
+    assert Path(f"{world.vms}/vm/Logs/console.log").read_text().startswith("ALIVE ")
+
+    world.same(MODULE, name="vm", state="running")
+    world.same(MODULE, name="vm")
+
+    # What needs the power off is refused, in check mode too, unless it is allowed.
+    for check in (True, False):
+        refused = world.fail(MODULE, check=check, name="vm", cpus=2)
+        assert refused["error_code"] == "POWER_CYCLE_NEEDED"
+        assert "allow_power_cycle" in refused["msg"] and "change cpus" in refused["msg"]
+    cycled = world.change(MODULE, name="vm", cpus=2, allow_power_cycle=True, stop_timeout=0)
+    assert [action["action"] for action in cycled["actions"]] == ["stop", "modify", "start"]
+    assert cycled["vm"]["state"] == "running" and cycled["vm"]["cpus"] == 2
+    wait_for_print(world)
+
+    # What a running VM takes is done at once.
+    seed = world.folder / "seed.iso"
+    seed.write_bytes(bytes(102400))
+    dvd = {"controller": "IDE", "port": 1, "type": "dvd", "medium": str(seed)}
+    world.change(MODULE, name="vm", storage_attachments=[dvd])
+    world.change(MODULE, name="vm", snapshot="live")
+
+    # The guest does not listen to its power button, so the power is cut.
+    stopped = world.change(MODULE, name="vm", state="stopped", stop_timeout=1)
+    assert stopped["vm"]["state"] == "stopped"
+    world.same(MODULE, name="vm", state="stopped")
+
+
+def test_paused_and_saved(world, machine):
+    world.run(MODULE, **machine, state="running")
+    world.vbox("controlvm", "vm", "pause")
+    assert world.run(MODULE, name="vm")["vm"]["state"] == "paused"
+    world.change(MODULE, name="vm", state="running")
+    wait_for_print(world)
+
+    world.vbox("controlvm", "vm", "savestate")
+    assert world.run(MODULE, name="vm")["vm"]["state"] == "saved"
+    for options in ({"cpus": 2}, {"state": "stopped"}):
+        refused = world.fail(MODULE, name="vm", **options)
+        assert "saved state" in refused["msg"]
+    before = printed(world)
+    world.change(MODULE, name="vm", state="running")
+    wait_for_print(world, before)
+
+
+def test_removal_of_a_running_vm(world, machine):
+    world.run(MODULE, **machine, state="running")
+    options = {"name": "vm", "folder": str(world.vms), "state": "absent", "delete_media": True}
+    assert world.fail(MODULE, **options)["error_code"] == "POWER_CYCLE_NEEDED"
+    assert world.run(MODULE, name="vm")["vm"]["state"] == "running"
+    world.change(MODULE, **options, allow_power_cycle=True, stop_timeout=0)
+    assert world.names() == []
+
+
+def test_a_vm_that_died(world, machine):
+    world.run(MODULE, **machine, state="running")
+    world.kill("VBoxHeadless")
+    end = time.monotonic() + 30
+    while world.run(MODULE, name="vm")["vm"]["state"] != "stopped":
+        assert time.monotonic() < end
+    world.same(MODULE, name="vm", state="stopped")
+    world.change(MODULE, name="vm", state="running", cpus=2)
+
+
+def test_a_vm_that_cannot_start(world, machine):
+    world.vbox("setextradata", "global", "VBoxInternal/HM/FallbackToIEM", "0")
+    refused = world.fail(MODULE, **machine, state="running")
+    assert "kernel driver" in refused["msg"]
+    assert world.run(MODULE, name="vm")["vm"]["state"] == "stopped"

@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of the role dnsmasq_gateway as Ansible renders them, checked by their own programs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "dnsmasq_gateway"
+SEGMENTS = [
+    {
+        "name": "edge",
+        "interface": "edge",
+        "address": "10.70.1.1",
+        "prefix": 24,
+        "subnet": "10.70.1.0/24",
+        "dhcp_start": "10.70.1.200",
+        "dhcp_end": "10.70.1.250",
+        "reaches": ["fwd"],
+    },
+    # fwd is a word of nft; the segment has no pool and reaches nothing.
+    {
+        "name": "fwd",
+        "interface": "fwd",
+        "address": "10.70.2.1",
+        "prefix": 23,
+        "subnet": "10.70.2.0/23",
+    },
+]
+HOST = {"name": "lb01", "mac": "02:00:00:00:00:11", "address": "10.70.1.11", "aliases": ["www"]}
+FORWARD = {
+    "name": "api",
+    "protocol": "tcp",
+    "port": 6443,
+    "to_address": "10.70.1.10",
+    "to_port": 443,
+}
+
+
+def render(name: str, **given: Any) -> str:
+    variables = {
+        **yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8")),
+        "ansible_managed": "Ansible managed",
+        "dnsmasq_gateway_name": "gate01",
+        "dnsmasq_gateway_domain": "dc.internal",
+        "dnsmasq_gateway_uplink_interface": "uplink",
+        "dnsmasq_gateway_segments": SEGMENTS,
+        "dnsmasq_gateway_upstream_dns": ["192.0.2.53"],
+        **{f"dnsmasq_gateway_{key}": value for key, value in given.items()},
+    }
+    text = (ROLE / "templates" / name).read_text(encoding="utf-8")
+    options = {"trim_blocks": True}
+    templar = Templar(loader=DataLoader(), variables=variables)
+    return str(templar.copy_with_new_env(**options).template(trust_as_template(text)))
+
+
+def dnsmasq(**given: Any) -> list[str]:
+    return render("dnsmasq.conf.j2", **given).splitlines()
+
+
+def test_a_segment_with_and_one_without_a_pool() -> None:
+    lines = dnsmasq()
+    assert "dhcp-range=set:edge,10.70.1.200,10.70.1.250,255.255.255.0,3600" in lines
+    assert "dhcp-range=set:fwd,10.70.2.1,static,255.255.254.0,3600" in lines
+
+
+def test_only_segments_are_served_and_only_the_given_servers_asked() -> None:
+    lines = dnsmasq()
+    assert [line for line in lines if line.startswith("interface=")] == [
+        "interface=edge",
+        "interface=fwd",
+    ]
+    assert [line for line in lines if line.startswith("server=")] == ["server=192.0.2.53"]
+    assert {"no-resolv", "no-hosts", "bind-dynamic"} <= set(lines)
+
+
+def test_a_host_has_its_address_and_all_its_names() -> None:
+    lines = dnsmasq(hosts=[HOST])
+    assert "dhcp-host=02:00:00:00:00:11,10.70.1.11,lb01" in lines
+    assert "host-record=lb01.dc.internal,www.dc.internal,lb01,www,10.70.1.11" in lines
+
+
+def test_records() -> None:
+    lines = dnsmasq(records=[{"name": "api", "address": "10.70.1.10"}])
+    assert "host-record=api.dc.internal,api,10.70.1.10" in lines
+
+
+def test_time_servers_are_the_gateway_or_what_is_given() -> None:
+    assert "dhcp-option=tag:edge,option:ntp-server,10.70.1.1" in dnsmasq()
+    given = dnsmasq(ntp_servers=["192.0.2.1", "192.0.2.2"])
+    assert "dhcp-option=tag:edge,option:ntp-server,192.0.2.1,192.0.2.2" in given
+
+
+def test_pairs_that_may_reach_each_other() -> None:
+    rules = render("dnsmasq-gateway.nft.j2")
+    assert 'elements = { "edge" . "fwd" }' in rules
+    assert '"fwd" . "edge"' not in rules
+
+
+def test_no_pair_and_no_forward_leave_no_trace() -> None:
+    rules = render("dnsmasq-gateway.nft.j2", segments=[SEGMENTS[1]])
+    assert "dnat" not in rules
+    assert rules.count("elements") == 1
+
+
+def test_a_port_forward() -> None:
+    rules = render("dnsmasq-gateway.nft.j2", port_forwards=[FORWARD])
+    assert 'iifname "uplink" tcp dport 6443 dnat ip to 10.70.1.10:443 comment "api"' in rules
+    assert 'iifname "uplink" oifname @segments ct status dnat accept' in rules
+
+
+def test_no_other_table_is_touched() -> None:
+    rules = render("dnsmasq-gateway.nft.j2", port_forwards=[FORWARD])
+    assert "flush" not in rules
+    tables = {
+        line.split("table ")[1].split(" {")[0]
+        for line in rules.splitlines()
+        if "table " in line and not line.startswith("#")
+    }
+    assert tables == {"inet dnsmasq_gateway"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"segments": [SEGMENTS[1]]}, {"port_forwards": [FORWARD], "hosts": [HOST]}],
+)
+def test_the_programs_accept_their_files(tmp_path: Path, given: dict[str, Any]) -> None:
+    for template, argv in (
+        ("dnsmasq.conf.j2", ["dnsmasq", "--test", "--conf-file={}"]),
+        ("dnsmasq-gateway.nft.j2", ["nft", "--check", "--file", "{}"]),
+    ):
+        path = os.environ["PATH"] + ":/usr/sbin"
+        if shutil.which(argv[0], path=path) is None or (argv[0] == "nft" and os.geteuid() != 0):
+            continue
+        file = tmp_path / template
+        file.write_text(render(template, **given), encoding="utf-8")
+        command = [word.format(file) for word in argv]
+        subprocess.run(command, check=True, env={**os.environ, "PATH": path})

@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files and the wishes of the role ha_lb as Ansible renders them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "ha_lb"
+NODES = [
+    {"name": "lb01", "address": "192.0.2.11", "id": 1},
+    {"name": "lb02", "address": "192.0.2.12", "id": 2},
+]
+THIRD = {"name": "lb03", "address": "192.0.2.13", "id": 3}
+BACKENDS = [{"name": "cp01", "address": "198.51.100.11", "port": 6443}]
+DEVICE = {
+    "name": "one",
+    "agent": "fence_x",
+    "node": "lb01",
+    "options": {"plug": "lb01"},
+    "secret_options": {"password": "hidden"},
+    "delay_seconds": 3,
+}
+
+
+def trusted(value: Any) -> Any:
+    if isinstance(value, str):
+        return trust_as_template(value)
+    if isinstance(value, dict):
+        return {key: trusted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [trusted(item) for item in value]
+    return value
+
+
+def templar(**given: Any) -> Templar:
+    variables: dict[str, Any] = {
+        "ansible_managed": "Ansible managed",
+        "inventory_hostname": "lb01",
+        "ha_lb_nodes": NODES,
+        "ha_lb_floating_ip": {"address": "192.0.2.10", "prefix": 24},
+        "ha_lb_interface": "edge",
+        "ha_lb_authkey_path": "/nowhere",
+        "ha_lb_frontends": [{"name": "api", "bind_port": 6443, "backends": BACKENDS}],
+    }
+    for name in ("defaults", "vars"):
+        text = (ROLE / name / "main.yml").read_text(encoding="utf-8")
+        variables = {**trusted(yaml.safe_load(text)), **variables}
+    # The lookup in it wants the whole of Ansible; Molecule sees the real one.
+    variables["__ha_lb_stats_hash"] = "$6$hash"
+    variables.update({f"ha_lb_{key}": value for key, value in given.items()})
+    return Templar(loader=DataLoader(), variables=variables)
+
+
+def render(name: str, **given: Any) -> str:
+    text = (ROLE / "templates" / f"{name}.j2").read_text(encoding="utf-8")
+    engine = templar(**given).copy_with_new_env(trim_blocks=True)
+    return str(engine.template(trust_as_template(text)))
+
+
+def value(name: str, **given: Any) -> Any:
+    return templar(**given).template(trust_as_template("{{ " + name + " }}"))
+
+
+def test_two_nodes_need_no_majority() -> None:
+    text = render("corosync.conf")
+    assert "two_node: 1" in text
+    assert "wait_for_all: 1" in text
+    assert "token: 3000\n    consensus: 1200\n" in text
+    assert text.count("ring0_addr") == 2
+    assert "ring1_addr" not in text
+
+
+def test_three_nodes_do() -> None:
+    text = render("corosync.conf", nodes=[*NODES, THIRD], token_ms=1000)
+    assert "two_node" not in text
+    assert "consensus: 1200" in text
+    assert render("corosync.conf", nodes=[*NODES, THIRD]).count("consensus: 3600") == 1
+
+
+def test_a_second_network() -> None:
+    nodes = [{**node, "ring1_address": f"203.0.113.{node['id']}"} for node in NODES]
+    assert "ring1_addr: 203.0.113.2" in render("corosync.conf", nodes=nodes)
+
+
+def test_checks_and_timeouts_of_a_frontend() -> None:
+    frontend = {
+        "name": "api",
+        "bind_port": 6443,
+        "bind_address": "192.0.2.10",
+        "backends": BACKENDS,
+        "check": {"path": "/livez", "expect_status": 204, "ca_path": "/ca.pem"},
+        "timeouts": {"client_seconds": 7},
+        "cut_sessions_on_failure": True,
+    }
+    text = render("haproxy.cfg", frontends=[frontend])
+    assert "bind 192.0.2.10:6443 transparent" in text
+    assert "http-check send meth GET uri /livez" in text
+    assert "http-check expect status 204" in text
+    assert "timeout client 7s" in text
+    assert "verify required ca-file /etc/haproxy/api-ca.pem on-marked-down shutdown-" in text
+    assert "    server cp01 198.51.100.11:6443\n" in text
+
+
+def test_a_frontend_without_a_check_path_is_only_connected_to() -> None:
+    text = render("haproxy.cfg")
+    assert "bind *:6443 " in text
+    assert "httpchk" not in text
+    assert "listen stats" not in text
+    assert "timeout client 14400s" in text
+
+
+def test_the_statistics_page_is_on_the_own_address_behind_a_hash() -> None:
+    text = render("haproxy.cfg", stats_password_path="/given", node_name="lb02")
+    assert "bind 192.0.2.12:8404" in text
+    assert "user admin password $6$hash" in text
+
+
+def test_fence_devices_become_resources() -> None:
+    (resource,) = value("__ha_lb_fence_resources", fence_devices=[DEVICE])
+    assert resource["agent"] == "stonith:fence_x"
+    assert resource["params"] == {
+        "pcmk_host_list": "lb01",
+        "pcmk_delay_base": "3s",
+        "plug": "lb01",
+    }
+    assert resource["secret_params"] == {"password": "hidden"}
+    (location,) = value("__ha_lb_fence_locations", fence_devices=[DEVICE])
+    assert location["node"] == "lb01"
+    assert location["score"] == "-INFINITY"
+    assert value("__ha_lb_fence_resources") == []
+    assert value("__ha_lb_fence_locations") == []
+
+
+@pytest.mark.parametrize(
+    ("given", "broken"),
+    [
+        ({}, ""),
+        ({"node_name": "lb09"}, "exactly once"),
+        ({"nodes": [NODES[0], {**NODES[1], "id": 1}]}, "an id of its own"),
+        ({"nodes": [NODES[0], {**NODES[1], "ring1_address": "x"}]}, "or none has"),
+        ({"nodes": [*NODES, THIRD], "consensus_ms": 1200}, "1.2 times"),
+        ({"consensus_ms": 1200}, ""),
+        ({"fence_devices": [{**DEVICE, "node": "lb09"}]}, "fences a node"),
+    ],
+)
+def test_what_cannot_work_is_refused(given: dict[str, Any], broken: str) -> None:
+    messages = [rule["msg"] for rule in value("__ha_lb_rules", **given) if not rule["that"]]
+    assert len(messages) == (1 if broken else 0)
+    assert broken in "".join(messages)
