@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Makes the machine image of the lab: a Debian root file system and a repository of package files.
 # Usage: build_image.sh TARGET SUITE MACHINE_PACKAGES REPOSITORY_PACKAGES [MIRROR [SECURITY_MIRROR]]
 # Package lists are comma separated; without a mirror the one that this host uses is taken.

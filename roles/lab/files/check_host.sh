@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Says in one sentence each what keeps this host from running lab machines. Usage: check_host.sh FOLDER FREE_MB
 # SPDX-License-Identifier: GPL-3.0-or-later
 folder=$1 needed=$2 problems=0
