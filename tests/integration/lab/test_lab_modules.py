@@ -72,7 +72,7 @@ def nothing_left(root: str) -> Iterator[None]:
 
 
 def left_overs() -> list[str]:
-    found = [path for path in os.listdir("/run/netns") if path.startswith(f"vdc-{NAME}")]
+    found = [path.name for path in Path("/run/netns").glob(f"vdc-{NAME}*")]
     found += [str(pid) for pid in processes.in_cgroup("/" + cgroups.path(NAME))]
     return found + cgroups.left(cgroups.path(NAME))
 

@@ -72,14 +72,19 @@ class World:
 
     def vbox(self, *argv: str, ok: bool = True) -> str:
         """VBoxManage itself, for what a test prepares or checks behind the modules' back."""
-        done = subprocess.run(
-            [self.program, *argv],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        for _attempt in range(4):
+            done = subprocess.run(
+                [self.program, *argv],
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            # Nothing was asked yet: the service was ending, or the test before has killed it.
+            if "Failed to create the VirtualBox object" not in done.stderr:
+                break
+            time.sleep(1)
         assert not ok or done.returncode == 0, done.stderr
         return done.stdout
 
