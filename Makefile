@@ -25,8 +25,8 @@ integration: host
 molecule: host
 	tests/tools/molecule $(SCENARIO)
 e2e: host
-	.venv/bin/python -m pytest $(E2E)
+	.venv/bin/python -m pytest -rP $(E2E)
 e2e-all: host
-	.venv/bin/python -m pytest tests/e2e
+	.venv/bin/python -m pytest -rP tests/e2e
 chaos: host
-	.venv/bin/python -m pytest tests/chaos
+	.venv/bin/python -m pytest -rP tests/chaos
