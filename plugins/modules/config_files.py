@@ -60,6 +60,13 @@ options:
       - So a run that is killed between the two leaves a trace, and the next one restarts the
         service. Handlers would forget it. A place below C(/run) forgets it at the next boot.
     type: path
+  services:
+    description:
+      - Units of systemd that read the files. They are looked at, in the same round trip, and never
+        touched. What is to be done with those in RV(services_down), a task of its own does.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -72,6 +79,7 @@ EXAMPLES = r"""
       - path: /etc/systemd/system/example.service
         content: "{{ lookup('ansible.builtin.template', 'example.service.j2') }}"
     pending: /run/example.pending
+    services: [example]
   register: configured
 
 - name: Run the service with what is configured
@@ -80,6 +88,7 @@ EXAMPLES = r"""
     enabled: true
     daemon_reload: "{{ configured.pending }}"
     state: "{{ 'restarted' if configured.pending else 'started' }}"
+  when: configured.pending or 'example' in configured.services_down
 
 - name: Note that it does
   ansible.builtin.file:
@@ -99,7 +108,17 @@ pending:
   description: Whether O(pending) is there or would be, from this run or an earlier one.
   returned: success
   type: bool
+services_down:
+  description: Those of O(services) that do not run, or would not at the next boot.
+  returned: success
+  type: list
+  elements: str
+  sample: [example]
 """
+
+# What systemctl calls a unit that runs, and one that starts at boot or with what needs it.
+RUNNING = ("active", "activating", "reloading")
+ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
 
 import os
 import shlex
@@ -189,6 +208,26 @@ def make_parent(path: str) -> None:
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
 
 
+def services_down(module: AnsibleModule, services: t.Sequence[str]) -> list[str]:
+    """Those that do not run or are not enabled; all of them where systemd cannot be asked."""
+    systemctl = module.get_bin_path("systemctl")
+    if not services or not systemctl:
+        return list(services)
+    command = [systemctl, "show", "--property=ActiveState,UnitFileState", "--", *services]
+    _rc, out, _err = module.run_command(command, environ_update={"LC_ALL": "C"})
+    # One paragraph a unit, in the order of the question.
+    states = [
+        dict(line.partition("=")[::2] for line in paragraph.splitlines())
+        for paragraph in out.strip().split("\n\n")
+    ]
+    up = {
+        name
+        for name, state in zip(services, states)
+        if state.get("ActiveState") in RUNNING and state.get("UnitFileState") in ENABLED
+    }
+    return [name for name in services if name not in up]
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -204,6 +243,7 @@ def main() -> None:
                 },
             },
             "pending": {"type": "path"},
+            "services": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -225,6 +265,7 @@ def main() -> None:
         changed=bool(differing),
         changed_paths=[file.path for file in differing],
         pending=bool(pending) and (bool(differing) or os.path.exists(pending)),
+        services_down=services_down(module, module.params["services"]),
         diff=[file.diff() for file in differing],
     )
 

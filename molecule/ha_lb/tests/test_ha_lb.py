@@ -45,7 +45,8 @@ def playbook(path: Path, *options: str) -> str:
     inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
     argv = ["ansible-playbook", "-i", inventory, str(path), *options]
     config = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.cfg"
-    env = {**os.environ, "ANSIBLE_CONFIG": str(config)}
+    plain = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
+    env = {**os.environ, **plain, "ANSIBLE_CONFIG": str(config)}
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -121,3 +121,45 @@ def test_a_leftover_of_a_killed_run_is_no_obstacle(run: Run, tmp_path: Path) -> 
 def test_a_folder_in_the_way(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     assert "a" in run({"path": str(tmp_path / "a"), "content": "x"}, ok=False)["msg"]
+
+
+# systemctl 257 on Debian 13: a unit that runs, one that is enabled and failed, one that is not there.
+SHOWN = """\
+ActiveState=active
+UnitFileState=enabled
+
+ActiveState=failed
+UnitFileState=enabled
+
+ActiveState=inactive
+UnitFileState=
+"""
+
+
+def test_services_that_do_not_run(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def run_command(_self: Any, argv: list[str], **_options: Any) -> tuple[int, str, str]:
+        asked.append(argv)
+        return 0, SHOWN, ""
+
+    monkeypatch.setattr(config_files.AnsibleModule, "get_bin_path", lambda *_: "/bin/systemctl")
+    monkeypatch.setattr(config_files.AnsibleModule, "run_command", run_command)
+    wish = {"path": str(tmp_path / "a"), "content": "x"}
+    assert run(wish, services=["ssh", "broken", "missing"])["services_down"] == [
+        "broken",
+        "missing",
+    ]
+    assert asked[0][-3:] == ["ssh", "broken", "missing"]
+    assert run(wish)["services_down"] == []
+    assert len(asked) == 1
+
+
+def test_services_without_systemd(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config_files.AnsibleModule, "get_bin_path", lambda *_: None)
+    wish = {"path": str(tmp_path / "a"), "content": "x"}
+    assert run(wish, services=["ssh"])["services_down"] == ["ssh"]
