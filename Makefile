@@ -1,5 +1,5 @@
 # Thin on purpose: one line a target, no logic. Every target also runs alone.
-.PHONY: setup host site destroy test lint unit sanity integration molecule e2e e2e-all chaos
+.PHONY: setup tools host site destroy test lint unit sanity integration molecule e2e e2e-all chaos
 # Scenarios and end-to-end tests that are not named here run by `make molecule SCENARIO=name` and `make e2e-all`:
 # they are written, and come into `make test` when they have been seen green on a quiet machine.
 SCENARIO ?= containerd dnsmasq_gateway dnsmasq_gateway_debian12
@@ -7,6 +7,8 @@ E2E ?= tests/e2e/test_0_broken_inventories.py tests/e2e/test_1_site.py -k "broke
 
 setup:
 	@./setup
+tools:
+	@./setup test
 host: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/lab_host.yml
 site: host
@@ -16,13 +18,13 @@ destroy: setup
 test: lint unit sanity integration molecule e2e
 lint: setup
 	tests/tools/lint
-unit: setup
+unit: tools
 	.venv/bin/python -m pytest tests/unit
 sanity: setup
 	tests/tools/sanity
 integration: host
 	.venv/bin/python -m pytest tests/integration
-molecule: host
+molecule: host tools
 	tests/tools/molecule $(SCENARIO)
 e2e: host
 	.venv/bin/python -m pytest -rP $(E2E)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -140,8 +139,8 @@ def test_the_programs_accept_their_files(tmp_path: Path, given: dict[str, Any]) 
         ("dnsmasq-gateway.nft.j2", ["nft", "--check", "--file", "{}"]),
     ):
         path = os.environ["PATH"] + ":/usr/sbin"
-        if shutil.which(argv[0], path=path) is None or (argv[0] == "nft" and os.geteuid() != 0):
-            continue
+        if argv[0] == "nft" and os.geteuid() != 0:
+            continue  # it asks the kernel, which answers to root alone
         file = tmp_path / template
         file.write_text(render(template, **given), encoding="utf-8")
         command = [word.format(file) for word in argv]

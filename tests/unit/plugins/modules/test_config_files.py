@@ -123,7 +123,7 @@ def test_a_folder_in_the_way(run: Run, tmp_path: Path) -> None:
     assert "a" in run({"path": str(tmp_path / "a"), "content": "x"}, ok=False)["msg"]
 
 
-# systemctl 257 on Debian 13: a unit that runs, one that is enabled and failed, one that is not there.
+# systemctl 257: a unit that runs, one that is enabled and failed, one that is not there.
 SHOWN = """\
 ActiveState=active
 UnitFileState=enabled
