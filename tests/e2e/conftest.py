@@ -13,6 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import datacenter
+import interrupt
 
 
 def destroy() -> datacenter.Run:
@@ -22,12 +23,16 @@ def destroy() -> datacenter.Run:
 
 
 @pytest.fixture(scope="session")
-def first_run() -> Iterator[datacenter.Run]:
+def killed_and_run_again() -> Iterator[datacenter.Run]:
+    """The first run is killed while control planes join; `make chaos` does it in every layer."""
     destroy()
-    yield datacenter.playbook("site")
-    destroy()
+    try:
+        interrupt.kill_in_layer(6, 25)
+        yield datacenter.playbook("site")
+    finally:
+        destroy()
 
 
 @pytest.fixture(scope="session")
-def finished(first_run: datacenter.Run) -> datacenter.Run:
-    return first_run.ok()
+def finished(killed_and_run_again: datacenter.Run) -> datacenter.Run:
+    return killed_and_run_again.ok()
