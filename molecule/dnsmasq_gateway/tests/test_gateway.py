@@ -226,7 +226,11 @@ def test_a_forwarded_port_leads_behind_the_gateway(lb01: Host) -> None:
     with socket.create_connection(("127.0.0.1", API_PORT), 10) as connection:
         connection.settimeout(10)
         assert connection.recv(4) == b"SSH-"
-    log = lb01.check_output("journalctl --unit ssh --output cat --no-pager")
+    # sshd writes down who it was when the connection has ended.
+    log = ""
+    deadline = time.monotonic() + 30
+    while OUTSIDE_ROUTER not in log and time.monotonic() < deadline:
+        log = lb01.check_output("journalctl --unit ssh --output cat --no-pager")
     assert OUTSIDE_ROUTER in log
 
 
