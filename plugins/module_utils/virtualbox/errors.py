@@ -22,7 +22,11 @@ LOCK_TEXTS = (
     "was unlocked unexpectedly while attempting to share its session",
 )
 # Texts of a read that lost its shared lock in the middle, because another program worked on the VM.
-DISTURBED_TEXTS = ("The object is not ready", "The session is not locked")
+DISTURBED_TEXTS = (
+    "The object is not ready",
+    "The session is not locked",
+    "Failed to assign the machine to the session",
+)
 # Texts of a client that never reached the server: nothing was asked, so nothing was done.
 UNREACHED_TEXTS = ("Failed to create the VirtualBox object",)
 # Codes of a server that went away in the middle: what a write has done must be looked at.
