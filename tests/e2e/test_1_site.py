@@ -68,7 +68,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The collection, built and installed as a user does it."""
     folder = tmp_path_factory.mktemp("installed")
     galaxy = str(datacenter.BIN / "ansible-galaxy")
-    environment = {**datacenter.environment(), "ANSIBLE_CONFIG": os.devnull}
+    config = folder / "ansible.cfg"
+    config.write_text("[defaults]\n", encoding="utf-8")
+    environment = {**datacenter.environment(), "ANSIBLE_CONFIG": str(config)}
     subprocess.run(
         [galaxy, "collection", "build", "--output-path", str(folder)],
         cwd=datacenter.ROOT,
