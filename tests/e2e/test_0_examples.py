@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The example inventories for VirtualBox pass preflight as soon as there is an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import datacenter
+import pytest
+
+
+def preflight(name: str, image: Path) -> datacenter.Run:
+    return datacenter.run(
+        [
+            str(datacenter.BIN / "ansible-playbook"),
+            "-i",
+            str(datacenter.ROOT / "inventories" / name),
+            str(datacenter.ROOT / "playbooks" / "preflight.yml"),
+            "-e",
+            f"datacenter_base_medium={image}",
+        ]
+    )
+
+
+@pytest.mark.parametrize("name", ["virtualbox", "virtualbox_small"])
+def test_an_example_passes_preflight_with_an_image_and_says_so_without(
+    name: str, tmp_path: Path
+) -> None:
+    image = tmp_path / "image.raw"
+    refused = preflight(name, image)
+    assert refused.code != 0
+    words = " ".join(refused.output.split())
+    assert f"is to be {image} on workstation, and there is no such file" in words
+    assert refused.output.count("[ERROR]") == 1
+    image.write_bytes(bytes(1 << 20))
+    preflight(name, image).unchanged()
