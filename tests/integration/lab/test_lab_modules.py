@@ -328,7 +328,9 @@ def test_a_shutdown_is_clean(root: str, definition: dict[str, Any]) -> None:
     while "running" not in inside(root, "sh", "-c", "systemctl is-system-running; true"):
         assert time.monotonic() < deadline
         time.sleep(0.5)
+    # It ends by itself, long before the module would cut its power.
+    patience = 300
     began = time.monotonic()
-    assert machine(root, state="stopped")["actions"] == ["stop power"]
-    assert time.monotonic() - began < 55
+    assert machine(root, state="stopped", timeout=patience)["actions"] == ["stop power"]
+    assert time.monotonic() - began < patience
     assert machine(root, state="stopped")["actions"] == []
