@@ -180,7 +180,25 @@ class World:
     def kill(self, program: str) -> None:
         """SIGKILL, as if the power of the host had failed."""
         for pid in self.processes(program):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def settle(self) -> None:
+        """Have a service that answers: a client that meets a dying one may die with it."""
+        for _attempt in range(20):
+            # One that asked a service just as it was killed may wait for ever.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                done = subprocess.run(
+                    [self.program, "list", "vms"],
+                    env=self.environment,
+                    capture_output=True,
+                    timeout=10,
+                    check=False,
+                )
+                if done.returncode == 0:
+                    return
+            time.sleep(0.5)
+        pytest.fail("the VirtualBox service does not come back")
 
 
 def find_vboxmanage() -> str:
@@ -247,8 +265,11 @@ def world(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def empty_world(world):
     """Every test begins with an empty world, whatever the one before has left."""
+    world.settle()
     yield
     for program in ("VBoxHeadless", "VBoxSVC"):
         world.kill(program)
+        while world.processes(program):
+            time.sleep(0.05)
     shutil.rmtree(world.vms, ignore_errors=True)
     shutil.copy(world.folder / "VirtualBox.xml", world.folder / "home" / "VirtualBox.xml")
