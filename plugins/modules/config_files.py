@@ -116,16 +116,16 @@ services_down:
   sample: [example]
 """
 
-# What systemctl calls a unit that runs, and one that starts at boot or with what needs it.
-RUNNING = ("active", "activating", "reloading")
-ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
-
 import os
 import shlex
 import stat
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
+# What systemctl calls a unit that runs, and one that starts at boot or with what needs it.
+RUNNING = ("active", "activating", "reloading")
+ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
 
 
 class File:
