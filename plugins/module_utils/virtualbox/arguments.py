@@ -15,6 +15,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.clie
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
     VirtualBoxError,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.saves import Saves
 
 # Where role virtualbox_unpacked puts the commands, besides PATH.
 USUAL_FOLDERS = [
@@ -64,7 +65,7 @@ def make_client(module: AnsibleModule) -> Client:
             "program by the option vboxmanage_path",
             error_code="NO_VBOXMANAGE",
         )
-    return Client(path, timeout=module.params["timeout"])
+    return Client(path, timeout=module.params["timeout"], saves=Saves(module.warn))
 
 
 def absolute(module: AnsibleModule, option: str, path: str | None) -> str | None:

@@ -15,6 +15,7 @@ import time
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import errors
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.saves import Saves
 
 READ_ATTEMPTS = 8
 WRITE_ATTEMPTS = 8
@@ -93,18 +94,21 @@ class Client:
         question_runner: Runner = run_question,
         sleep: t.Callable[[float], None] = time.sleep,
         clock: t.Callable[[], float] = time.monotonic,
+        saves: Saves | None = None,
     ) -> None:
         self.executable = executable
         self.timeout = timeout
         self.sleep = sleep
         self.clock = clock
         self.processes = 0
+        self.saves = saves or Saves()
         self._runner = runner
         self._question_runner = question_runner
         self._count = threading.Lock()
 
     def _call(self, runner: Runner, argv: t.Sequence[str], timeout: float) -> str:
         command = [self.executable, *argv]
+        self.saves.finish_settings()
         try:
             answer = runner(command, timeout)
         except subprocess.TimeoutExpired as error:
@@ -136,7 +140,9 @@ class Client:
         """A call that changes nothing: repeated when the service was busy, gone or silent."""
         for attempt in range(READ_ATTEMPTS):
             try:
-                return self._call(self._question_runner, argv, timeout or self.timeout)
+                answer = self._call(self._question_runner, argv, timeout or self.timeout)
+                if not self.saves.settings_missing():
+                    return answer
             except errors.CallTimeoutError:
                 if attempt:
                     raise

@@ -22,7 +22,11 @@ LONGEST_CHAIN = 64
 
 def list_vms(client: Client) -> list[tuple[str, str]]:
     """Name and UUID of all registered VMs."""
-    return parser.vm_list(client.read("list", "vms"))
+    listed = parser.vm_list(client.read("list", "vms"))
+    lost = {uuid for name, uuid in listed if name == parser.INACCESSIBLE}
+    if lost and client.saves.finish_machines(lost):
+        listed = parser.vm_list(client.read("list", "vms"))
+    return listed
 
 
 def find_uuid(listed: t.Sequence[tuple[str, str]], name: str, uuid: str = "") -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 
@@ -440,6 +441,43 @@ def test_service_killed_in_the_middle(world, base, moment):
         world.same(MODULE, **clone(world, f"c{number}", cpus=2))
     assert sorted(os.listdir(world.vms)) == ["base.vdi", "lab"]
     assert sorted(os.listdir(world.vms / "lab")) == ["base", "c0", "c1", "c2"]
+
+
+def cut_off(path):
+    """The files that VBoxSVC leaves when it is killed between the two renames of a save."""
+    os.rename(path, f"{path}-prev")
+    shutil.copy(f"{path}-prev", f"{path}-tmp")
+
+
+def stop_service(world):
+    """End the service, so that the next one reads all files anew."""
+    world.kill("VBoxSVC")
+    while world.processes("VBoxSVC"):
+        time.sleep(0.05)
+
+
+def test_service_killed_in_the_middle_of_a_save(world):
+    vm = world.vm("vm")
+    stop_service(world)
+    settings = str(world.folder / "home" / "VirtualBox.xml")
+    cut_off(settings)
+    # Another program was faster: a service without settings answers that there is no VM.
+    world.settle()
+    assert world.names() == []
+    found = world.run("virtualbox_vm_info")
+    assert [item["uuid"] for item in found["vms"]] == [vm["uuid"]]
+    assert settings in str(found["warnings"][0])
+    assert not os.path.exists(f"{settings}-tmp")
+
+
+def test_service_killed_while_it_saved_a_vm(world):
+    vm = world.vm("vm")
+    stop_service(world)
+    cut_off(vm["settings_file"])
+    world.settle()
+    assert world.names() == ['"<inaccessible>"']
+    world.same(MODULE, name="vm", folder=str(world.vms))
+    assert world.names() == ['"vm"']
 
 
 # --- refusals ---------------------------------------------------------------------------------

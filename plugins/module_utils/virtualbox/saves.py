@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Saves of VirtualBox that a crash cut off between their two renames are carried to their end.
+
+VirtualBox writes `X-tmp`, renames `X` to `X-prev`, then `X-tmp` to `X`. Killed in between, it leaves
+no `X`: without VirtualBox.xml the next service starts as if no VM had ever been made, and answers
+so without an error; without its .vbox file a VM is listed as inaccessible.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+import typing as t
+from xml.etree import ElementTree
+
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+    VirtualBoxError,
+)
+
+# A save that is under way takes milliseconds between its renames.
+SAVE_SECONDS = 1.0
+# A service that nobody asks ends after 5 s.
+SERVICE_SECONDS = 20.0
+WORLD = ("VBOX_USER_HOME", "VBOX_IPC_SOCKETID")
+NAMESPACE = "{http://www.virtualbox.org/}"
+
+
+def settings_home() -> str:
+    """The folder of VirtualBox.xml, found as VirtualBox itself does."""
+    given = os.environ.get("VBOX_USER_HOME")
+    if given:
+        return given
+    # The password database counts for root, whatever HOME says.
+    home = os.path.expanduser("~root" if os.geteuid() == 0 else "~")
+    if sys.platform == "darwin":
+        return os.path.join(home, "Library", "VirtualBox")
+    old = os.path.join(home, ".VirtualBox")
+    if os.path.isdir(old):
+        return old
+    return os.path.join(os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config", "VirtualBox")
+
+
+def finish(path: str) -> bool:
+    """Give a missing settings file the content that was about to be saved; whether it was done."""
+    for copy, last in ((f"{path}-tmp", True), (f"{path}-prev", False)):
+        try:
+            ElementTree.parse(copy)
+            # A link never replaces: if somebody was faster, theirs stays.
+            os.link(copy, path)
+        except (OSError, ElementTree.ParseError):
+            continue
+        if last:
+            os.unlink(copy)
+        return True
+    return False
+
+
+def services() -> list[int]:
+    """The VirtualBox services of this world; empty too where there is no /proc to look at."""
+    mine = [os.environ.get(name, "") for name in WORLD]
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/comm", encoding="utf-8") as stream:
+                if stream.read().strip() != "VBoxSVC":
+                    continue
+            with open(f"/proc/{pid}/environ", encoding="utf-8", errors="surrogateescape") as stream:
+                pairs = [entry.partition("=") for entry in stream.read().split("\0")]
+            environment = {name: value for name, _equals, value in pairs}
+            if [environment.get(name, "") for name in WORLD] == mine:
+                found.append(int(pid))
+    return found
+
+
+class Saves:
+    """Looks for interrupted saves; `warn` tells the user what was finished."""
+
+    def __init__(
+        self,
+        warn: t.Callable[[str], None] = lambda text: None,
+        sleep: t.Callable[[float], None] = time.sleep,
+        clock: t.Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._warn = warn
+        self._sleep = sleep
+        self._clock = clock
+
+    def _wait(self, reached: t.Callable[[], bool], seconds: float) -> bool:
+        end = self._clock() + seconds
+        while not reached():
+            if self._clock() > end:
+                return False
+            self._sleep(0.05)
+        return True
+
+    def settings_missing(self) -> bool:
+        """Whether a service that starts now would begin with an empty world by mistake."""
+        path = os.path.join(settings_home(), "VirtualBox.xml")
+        return not os.path.exists(path) and os.path.exists(f"{path}-prev")
+
+    def finish_settings(self) -> None:
+        """Before a call that may start the service: see that it finds its settings."""
+        if not self.settings_missing():
+            return
+        path = os.path.join(settings_home(), "VirtualBox.xml")
+        if self._wait(lambda: os.path.exists(path), SAVE_SECONDS):
+            return
+        # One that started without settings would answer from nothing, and in the end save that.
+        if not self._wait(lambda: not services() or os.path.exists(path), SERVICE_SECONDS):
+            raise VirtualBoxError(
+                f"VirtualBox was killed while it saved {path}, and its service "
+                f"{services()} runs on without it",
+                hint="close all programs and VMs of VirtualBox, then run again",
+                error_code="SETTINGS_LOST",
+            )
+        if finish(path):
+            self._warn(f"VirtualBox was killed while it saved {path}: the save was finished")
+
+    def finish_machines(self, uuids: t.Collection[str]) -> bool:
+        """The settings files of inaccessible VMs; whether one of them is there again."""
+        home = settings_home()
+        try:
+            entries = ElementTree.parse(os.path.join(home, "VirtualBox.xml")).iter(
+                f"{NAMESPACE}MachineEntry"
+            )
+        except (OSError, ElementTree.ParseError):
+            return False
+        finished = False
+        for entry in entries:
+            path = os.path.join(home, entry.get("src", ""))
+            if entry.get("uuid", "").strip("{}") in uuids and not os.path.exists(path):
+                if finish(path):
+                    self._warn(f"VirtualBox was killed while it saved {path}: it was finished")
+                    finished = True
+        return finished
