@@ -4,9 +4,9 @@
 
 """Saves of VirtualBox that a crash cut off between their two renames are carried to their end.
 
-VirtualBox writes `X-tmp`, renames `X` to `X-prev`, then `X-tmp` to `X`. Killed in between, it leaves
-no `X`: without VirtualBox.xml the next service starts as if no VM had ever been made, and answers
-so without an error; without its .vbox file a VM is listed as inaccessible.
+VirtualBox writes `X-tmp`, renames `X` to `X-prev`, then `X-tmp` to `X`. Killed in between, it
+leaves no `X`: without VirtualBox.xml the next service starts as if no VM had ever been made, and
+answers so without an error; without its .vbox file a VM is listed as inaccessible.
 """
 
 from __future__ import annotations
@@ -133,8 +133,8 @@ class Saves:
         finished = False
         for entry in entries:
             path = os.path.join(home, entry.get("src", ""))
-            if entry.get("uuid", "").strip("{}") in uuids and not os.path.exists(path):
-                if finish(path):
-                    self._warn(f"VirtualBox was killed while it saved {path}: it was finished")
-                    finished = True
+            lost = entry.get("uuid", "").strip("{}") in uuids and not os.path.exists(path)
+            if lost and finish(path):
+                self._warn(f"VirtualBox was killed while it saved {path}: the save was finished")
+                finished = True
         return finished
