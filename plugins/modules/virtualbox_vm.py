@@ -36,9 +36,11 @@ options:
       - With V(running) it exists and runs. A paused VM is resumed, a saved one is restored.
       - With V(stopped) it exists and is off. The guest is asked by its power button, and after
         O(stop_timeout) seconds the power is cut.
+      - With V(paused) it exists and stands still in memory; one that is off is started first.
+      - With V(saved) its memory is on disk. Only a VM that runs or is paused can be saved.
       - With V(absent) it is not registered. See O(delete_media).
     type: str
-    choices: [present, absent, running, stopped]
+    choices: [present, absent, running, stopped, paused, saved]
     default: present
   create:
     description:
@@ -111,12 +113,40 @@ options:
         type: int
         required: true
       type:
-        description: What the card is connected to. V(none) removes it.
+        description:
+          - What the card is connected to. V(none) removes it, V(not_attached) leaves it without a
+            network.
+          - V(host_only) is an interface of a Linux host, V(host_only_network) a network of a macOS
+            host.
         type: str
-        choices: [none, nat, internal]
+        choices:
+          - none
+          - not_attached
+          - nat
+          - nat_network
+          - bridged
+          - internal
+          - host_only
+          - host_only_network
+          - generic
       network:
-        description: Name of the internal network. Needed if O(nics[].type=internal).
+        description:
+          - Name of the network, of the host's interface if O(nics[].type) is V(bridged) or
+            V(host_only), of the driver if it is V(generic).
+          - Needed for all types but V(none), V(not_attached) and V(nat).
         type: str
+      promiscuous:
+        description: Whether the card sees what is meant for others, from other VMs or from all.
+        type: str
+        choices: [deny, allow_vms, allow_all]
+      bandwidth_group:
+        description: Name of one of the O(bandwidth_groups) of the VM. An empty one means none.
+        type: str
+      properties:
+        description:
+          - Settings of the driver, if O(nics[].type=generic). An empty value removes one; others
+            stay.
+        type: dict
       mac:
         description: MAC address, in any usual spelling.
         type: str
@@ -205,6 +235,12 @@ options:
           - Absolute path of the image. A DVD or floppy drive without it is empty.
           - A differencing image that VirtualBox has put over this image counts as the same.
         type: path
+      size_mb:
+        description:
+          - Size of the disk in MiB, only for V(hdd). A disk that does not exist is made, one that
+            is smaller grows. One that is larger is an error.
+          - Without O(storage_attachments[].medium) the disk lies in the folder of the VM.
+        type: int
   serial_ports:
     description: Serial ports.
     type: list
@@ -226,11 +262,192 @@ options:
       path:
         description: Absolute path of the file. Needed if O(serial_ports[].mode=file).
         type: path
+  bandwidth_groups:
+    description:
+      - Limits that network cards share, see O(nics[].bandwidth_group). Others stay.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the group.
+        type: str
+        required: true
+      limit_kib_per_second:
+        description: Limit in KiB per second. V(0) means none.
+        type: int
+        required: true
+  shared_folders:
+    description: Folders of the host that the guest can mount. Others stay, see
+      O(prune_shared_folders).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the share, without spaces.
+        type: str
+        required: true
+      host_path:
+        description: Absolute path of an existing folder of the host.
+        type: path
+        required: true
+      read_only:
+        description: Whether the guest can only read.
+        type: bool
+        default: false
+      auto_mount:
+        description: Whether the guest additions mount it.
+        type: bool
+        default: false
+      mount_point:
+        description: Where they mount it; empty means that they choose.
+        type: str
+        default: ''
+  extra_data:
+    description:
+      - Extra data of the VM as a dictionary. An empty value removes a key; others stay.
+      - Keys below C(virtual.datacenter/) belong to this collection and are refused.
+    type: dict
+  guest_properties:
+    description:
+      - Guest properties as a dictionary. An empty value removes a property; others stay.
+    type: dict
+  boot_order:
+    description: Devices that the firmware tries, at most four.
+    type: list
+    elements: str
+    choices: [none, floppy, dvd, disk, net]
+  cpu_cap_percent:
+    description: The share of a host processor that each virtual CPU may take, in percent.
+    type: int
+  chipset:
+    description: Chipset of the VM. Only V(ich9) has more than eight network cards.
+    type: str
+    choices: [piix3, ich9]
+  vram_mb:
+    description: Memory of the graphics card in MiB.
+    type: int
+  graphics_controller:
+    description: The graphics card that the guest sees.
+    type: str
+    choices: [none, vboxvga, vmsvga, vboxsvga]
+  monitor_count:
+    description: Number of screens.
+    type: int
+  accelerate_3d:
+    description: Whether the guest can use the graphics card of the host.
+    type: bool
+  rtc_utc:
+    description: Whether the clock of the VM shows UTC instead of the local time of the host.
+    type: bool
+  io_apic:
+    description: Whether the VM has an I/O APIC. More than one CPU needs it.
+    type: bool
+  hpet:
+    description: Whether the VM has a high precision event timer.
+    type: bool
+  large_pages:
+    description: Whether the memory of the VM is taken in large pages.
+    type: bool
+  nested_paging:
+    description: Whether the processor translates the guest's addresses itself.
+    type: bool
+  nested_virtualization:
+    description: Whether the guest can run VMs of its own with the help of the processor.
+    type: bool
+  paravirt_provider:
+    description: The hypervisor that the guest is told it runs on.
+    type: str
+    choices: [none, default, legacy, minimal, hyperv, kvm]
+  iommu:
+    description: The IOMMU that the guest sees. Needs O(chipset=ich9).
+    type: str
+    choices: [none, automatic, amd, intel]
+  tpm_type:
+    description: The trusted platform module that the guest sees.
+    type: str
+    choices: [none, '1.2', '2.0', host, swtpm]
+  execution_engine:
+    description:
+      - How the guest's instructions are run. Without the kernel driver of VirtualBox only
+        V(interpreter) and V(recompiler) work.
+    type: str
+    choices: [default, hwvirt, native_api, interpreter, recompiler]
+  process_priority:
+    description: Priority of the process of the VM on the host.
+    type: str
+    choices: [default, flat, low, normal, high]
+  clipboard_mode:
+    description: The directions in which the clipboard is shared.
+    type: str
+    choices: [disabled, host_to_guest, guest_to_host, bidirectional]
+  drag_and_drop_mode:
+    description: The directions in which things can be dragged.
+    type: str
+    choices: [disabled, host_to_guest, guest_to_host, bidirectional]
+  usb_ohci:
+    description: Whether the VM has a USB 1.1 controller.
+    type: bool
+  usb_ehci:
+    description: Whether the VM has a USB 2.0 controller.
+    type: bool
+  usb_xhci:
+    description: Whether the VM has a USB 3.0 controller.
+    type: bool
+  vrde:
+    description: Whether the screen of the VM can be reached by remote desktop.
+    type: bool
+  autostart:
+    description:
+      - Whether the VM starts with the host. The host's autostart service and its database must be
+        set up.
+    type: bool
+  autostart_delay_seconds:
+    description: How long after the start of the host the VM starts, in seconds.
+    type: int
   snapshot:
     description:
       - Name of a snapshot that the VM must have. It is taken, after all other changes, if it is
         missing; it is never renewed or removed.
     type: str
+  start_type:
+    description: How the VM is started, if it is. Needed windows appear on the host.
+    type: str
+    choices: [headless, gui, sdl, separate]
+    default: headless
+  wait:
+    description:
+      - What to wait for after everything else, in the order of these options. Check mode does not
+        wait.
+    type: dict
+    suboptions:
+      state:
+        description: State that the VM must have.
+        type: str
+        choices: [running, stopped, paused, saved]
+      guest_property:
+        description: Name of a guest property that must be set, usually by the guest additions.
+        type: str
+      guest_property_pattern:
+        description: Regular expression that its value must match somewhere.
+        type: str
+        default: ''
+      host:
+        description: Host name or address of O(wait.port), as seen from the VirtualBox host.
+        type: str
+        default: 127.0.0.1
+      port:
+        description: TCP port that must answer, for example the one that is forwarded to SSH.
+        type: int
+      banner_pattern:
+        description:
+          - Regular expression for the first bytes that the server sends. An open port alone says
+            little, since VirtualBox itself listens on forwarded ports.
+        type: str
+        default: ^SSH-
+      timeout_seconds:
+        description: The longest time to wait, in seconds.
+        type: float
+        default: 300
   stop_timeout:
     description:
       - How long the guest may take to shut down before the power is cut, in seconds. With V(0) the
@@ -262,6 +479,16 @@ options:
   prune_attachments:
     description: Detach the disks and drives that O(storage_attachments) does not name. The media
       stay.
+    type: bool
+    default: false
+  prune_shared_folders:
+    description: No longer share the folders that O(shared_folders) does not name.
+    type: bool
+    default: false
+  discard_saved_state:
+    description:
+      - A saved state may be thrown away, for a change that it does not allow or to stop the VM.
+        What the guest had in memory is lost.
     type: bool
     default: false
 seealso:
@@ -433,9 +660,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
     apply,
     arguments,
+    disks,
+    extras,
+    hardware,
     model,
     parser,
     reader,
+    waiting,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
@@ -464,6 +695,9 @@ NIC_OPTIONS = {
     "mac": {"type": "str"},
     "adapter_type": {"type": "str", "choices": list(model.ADAPTER_TYPES)},
     "cable_connected": {"type": "bool"},
+    "promiscuous": {"type": "str", "choices": list(model.PROMISCUOUS_MODES)},
+    "bandwidth_group": {"type": "str"},
+    "properties": {"type": "dict"},
     "port_forwards": {"type": "list", "elements": "dict", "options": FORWARD_OPTIONS},
 }
 
@@ -480,6 +714,7 @@ ATTACHMENT_OPTIONS = {
     "device": {"type": "int", "default": 0},
     "type": {"type": "str", "choices": [*model.ATTACHMENT_TYPES, "none"], "required": True},
     "medium": {"type": "path"},
+    "size_mb": {"type": "int"},
 }
 
 SERIAL_OPTIONS = {
@@ -488,12 +723,35 @@ SERIAL_OPTIONS = {
     "path": {"type": "path"},
 }
 
+BANDWIDTH_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "limit_kib_per_second": {"type": "int", "required": True},
+}
+
+SHARED_FOLDER_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "host_path": {"type": "path", "required": True},
+    "read_only": {"type": "bool", "default": False},
+    "auto_mount": {"type": "bool", "default": False},
+    "mount_point": {"type": "str", "default": ""},
+}
+
+WAIT_OPTIONS = {
+    "state": {"type": "str", "choices": ["running", "stopped", "paused", "saved"]},
+    "guest_property": {"type": "str"},
+    "guest_property_pattern": {"type": "str", "default": ""},
+    "host": {"type": "str", "default": "127.0.0.1"},
+    "port": {"type": "int"},
+    "banner_pattern": {"type": "str", "default": "^SSH-"},
+    "timeout_seconds": {"type": "float", "default": 300},
+}
+
 OPTIONS: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str", "required": True},
     "uuid": {"type": "str"},
     "state": {
         "type": "str",
-        "choices": ["present", "absent", "running", "stopped"],
+        "choices": ["present", "absent", "running", "stopped", "paused", "saved"],
         "default": "present",
     },
     "create": {"type": "bool", "default": True},
@@ -516,13 +774,26 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
         "elements": "dict",
         "options": SERIAL_OPTIONS,
     },
+    "bandwidth_groups": {"type": "list", "elements": "dict", "options": BANDWIDTH_OPTIONS},
+    "shared_folders": {"type": "list", "elements": "dict", "options": SHARED_FOLDER_OPTIONS},
+    "extra_data": {"type": "dict"},
+    "guest_properties": {"type": "dict"},
+    **hardware.options(),
     "snapshot": {"type": "str"},
+    "start_type": {
+        "type": "str",
+        "choices": ["headless", "gui", "sdl", "separate"],
+        "default": "headless",
+    },
+    "wait": {"type": "dict", "options": WAIT_OPTIONS},
     "stop_timeout": {"type": "int", "default": 60},
     "allow_power_cycle": {"type": "bool", "default": False},
     "delete_media": {"type": "bool", "default": False},
     "prune_nics": {"type": "bool", "default": False},
     "prune_port_forwards": {"type": "bool", "default": False},
     "prune_attachments": {"type": "bool", "default": False},
+    "prune_shared_folders": {"type": "bool", "default": False},
+    "discard_saved_state": {"type": "bool", "default": False},
 }
 
 
@@ -550,6 +821,9 @@ def wanted_nics(options: list[dict[str, t.Any]]) -> t.Iterator[model.Nic]:
             mac=None if mac is None else model.mac_readable(mac),
             adapter_type=nic["adapter_type"],
             cable_connected=nic["cable_connected"],
+            promiscuous=nic["promiscuous"],
+            bandwidth_group=nic["bandwidth_group"],
+            properties=None if nic["properties"] is None else pairs(nic["properties"]),
             port_forwards=None
             if rules is None
             else tuple(model.PortForward(**rule) for rule in rules),
@@ -562,14 +836,60 @@ def wanted_attachments(
     """The disks and drives of the task."""
     for item in options:
         medium = arguments.absolute(module, "medium", item["medium"]) or ""
-        if item["type"] == "hdd" and not medium:
+        if item["size_mb"] is not None and item["type"] != "hdd":
             raise VirtualBoxError(
-                f"the hdd on {item['controller']} port {item['port']} needs a medium",
+                f"only type hdd can have a size, not the {item['type']} on {item['controller']} "
+                f"port {item['port']}",
+                error_code="BAD_OPTION",
+            )
+        if item["type"] == "hdd" and not medium and item["size_mb"] is None:
+            raise VirtualBoxError(
+                f"the hdd on {item['controller']} port {item['port']} needs a medium or a size",
                 error_code="BAD_OPTION",
             )
         yield model.Attachment(
-            item["controller"], item["port"], item["device"], item["type"], medium
+            item["controller"],
+            item["port"],
+            item["device"],
+            item["type"],
+            medium,
+            size_mb=item["size_mb"],
         )
+
+
+def pairs(option: dict[str, t.Any] | None) -> extras.Pairs:
+    """A dictionary of texts; what is no text is written as Ansible shows it."""
+    return tuple(
+        (str(name), "" if value is None else str(value))
+        for name, value in sorted((option or {}).items())
+    )
+
+
+def wanted_extras(module: AnsibleModule) -> dict[str, t.Any]:
+    """What the task names beside the hardware."""
+    params = module.params
+    folders = tuple(
+        sorted(
+            (extras.SharedFolder(**folder) for folder in params["shared_folders"] or []),
+            key=lambda folder: folder.name,
+        )
+    )
+    for folder in folders:
+        arguments.absolute(module, "host_path", folder.host_path)
+    groups = tuple(extras.BandwidthGroup(**item) for item in params["bandwidth_groups"] or [])
+    extra_data = pairs(params["extra_data"])
+    extras.check(extra_data, folders)
+    return {
+        "bandwidth_groups": tuple(sorted(groups, key=lambda group: group.name)),
+        "shared_folders": folders,
+        "extra_data": extra_data,
+        "guest_properties": pairs(params["guest_properties"]),
+    }
+
+
+def wanted_wait(params: dict[str, t.Any]) -> waiting.Wait | None:
+    """What the task waits for."""
+    return None if params["wait"] is None else waiting.Wait(**params["wait"])
 
 
 def wanted_serial_ports(
@@ -610,6 +930,8 @@ def make_wish(module: AnsibleModule) -> VmWish:
         ),
         storage_attachments=tuple(wanted_attachments(module, params["storage_attachments"] or [])),
         serial_ports=tuple(wanted_serial_ports(module, params["serial_ports"] or [])),
+        hardware=hardware.wanted(params),
+        **wanted_extras(module),
     )
     return VmWish(
         vm=vm,
@@ -628,6 +950,9 @@ def make_wish(module: AnsibleModule) -> VmWish:
                 "prune_nics",
                 "prune_port_forwards",
                 "prune_attachments",
+                "prune_shared_folders",
+                "discard_saved_state",
+                "start_type",
             )
         },
     )
@@ -644,6 +969,7 @@ class Task:
         self.uuid_option: str = params["uuid"] or ""
         self.clone_from: str = params["clone_from"] or ""
         self.stop_timeout: int = params["stop_timeout"]
+        self.wait = wanted_wait(params)
         self.check_mode = check_mode
         self.listed: list[tuple[str, str]] = []
         self.actual: model.Vm | None = None
@@ -709,6 +1035,8 @@ class Task:
             self.actual = reader.read_vm(self.client, found) if found else None
         if self.actual is None:
             return
+        properties = {name for name, _value in self.wish.vm.guest_properties}
+        self.actual = reader.with_guest_properties(self.client, self.actual, properties)
         if self.actual.name != self.wish.vm.name:
             raise VirtualBoxError(
                 f"the VM {found} has the name '{self.actual.name}', not '{self.wish.vm.name}'",
@@ -732,10 +1060,32 @@ class Task:
         interrupted = self.note.get("what") == "create" and self.note.get("uuid") == made
         self.wish = replace(self.wish, adopt=interrupted)
 
+    def _read_disks(self) -> None:
+        """Disks that the task names by size, and what has to be done to them."""
+        vm = self.wish.vm
+        if all(item.size_mb is None for item in vm.storage_attachments):
+            return
+        self._journal()
+        place = model.settings_path(self.wish.folder, vm.groups, vm.name)
+        folder = self.actual.folder if self.actual else os.path.dirname(place)
+        named = disks.placed(vm.storage_attachments, folder, vm.name)
+        media = disks.plans(self.client, named)
+        self.wish = replace(
+            self.wish,
+            vm=model.replace_attachments(vm, named),
+            disk_actions=disks.actions(media),
+        )
+        if self.actual is not None:
+            self.actual = disks.with_sizes(
+                reader.with_ancestors(self.client, self.actual, named), media
+            )
+
     def plan(self) -> VmPlan:
         """Read the actual state and plan from it."""
         self._read()
         self._read_note()
+        if self.wish.state != "absent":
+            self._read_disks()
         if self.actual is None:
             making = self.wish.create and self.wish.state != "absent"
             leftovers = self._check_place() if making or self.wish.state == "absent" else False
@@ -775,6 +1125,8 @@ def main() -> None:
         outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
         if not module.check_mode:
             task.settle()
+            if task.wait is not None and task.actual is not None:
+                waiting.wait_for(client, task.actual, task.wait)
     except VirtualBoxError as error:
         module.fail_json(**error.as_result())
     except OSError as error:

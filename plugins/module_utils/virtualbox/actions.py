@@ -23,6 +23,8 @@ class Action:
     live: bool = False
     # Copies a disk and may take long.
     slow: bool = False
+    # Path of the medium that the call makes or changes.
+    path: str = ""
 
     def as_result(self) -> dict[str, t.Any]:
         return {"action": self.kind, "text": self.text, "command": list(self.argv)}

@@ -99,6 +99,31 @@ def start(client: Client, action: Action) -> None:
         )
 
 
+# What controlvm is asked for, and the states that show that it was done.
+REACHED: dict[str, tuple[str, ...]] = {
+    "pause": ("paused",),
+    "resume": ("running",),
+    "save": model.SAVED_STATES,
+}
+
+
+def change_state(client: Client, action: Action) -> None:
+    """Pause, resume or save, and wait until VirtualBox says so."""
+    states = REACHED[action.kind]
+    try:
+        call(client, action)
+    except VirtualBoxError as error:
+        # Somebody else may have done the same in this moment.
+        if error.outcome_unknown or reader.read_state(client, action.vm) not in states:
+            raise
+    if not wait_for(client, action.vm, states, client.timeout):
+        raise VirtualBoxError(
+            f"the VM {action.vm} is {reader.read_state(client, action.vm)}, "
+            f"not {model.power(states[0])}",
+            error_code="TIMEOUT",
+        )
+
+
 # --- leftovers and removal --------------------------------------------------------------------
 
 
@@ -199,11 +224,23 @@ def apply_vm(
             stop(client, action.vm, patience)
         elif action.kind == "start":
             start(client, action)
+        elif action.kind in REACHED:
+            change_state(client, action)
         elif action.kind == "remove" and plan.before is not None:
             _remove(client, action, plan.before, plan.disks, wish, journal)
+        elif action.kind == "disk_clean":
+            forget_medium(client, action.path)
+            _disk_journal(action).end()
+        elif action.kind == "disk_create":
+            _create_medium(client, action, action.path, _disk_journal(action))
+            _disk_journal(action).end()
         else:
             call(client, action)
     journal.end()
+
+
+def _disk_journal(action: Action) -> Journal:
+    return Journal(os.path.dirname(action.path), action.path)
 
 
 def _registered(client: Client, uuid: str) -> bool:

@@ -7,8 +7,13 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import model
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+    extras,
+    hardware,
+    model,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.actions import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.model import (
     Attachment,
@@ -45,12 +50,18 @@ def difference(before: Vm, after: Vm) -> tuple[Action, ...]:
                 live=True,
             )
         )
+    actions += extras.bandwidth_actions(uuid, name, before.bandwidth_groups, after.bandwidth_groups)
     arguments, changed = _modify(before, after)
     if arguments:
         argv = ("modifyvm", uuid, *arguments)
         actions.append(Action("modify", f"change {', '.join(changed)} of VM '{name}'", argv, uuid))
     actions += _controllers(before, after)
     actions += _attachments(before, after)
+    actions += extras.shared_folder_actions(uuid, name, before.shared_folders, after.shared_folders)
+    actions += extras.extra_data_actions(uuid, name, before.extra_data, after.extra_data)
+    actions += extras.guest_property_actions(
+        uuid, name, before.guest_properties, after.guest_properties
+    )
     known = {snapshot.name for snapshot in before.snapshots}
     actions += [
         take_snapshot(before, snapshot.name)
@@ -77,17 +88,20 @@ def _modify(before: Vm, after: Vm) -> tuple[list[str], list[str]]:
         if value is not None and value != getattr(before, field):
             arguments += [option, text(value)]
             changed.append(field)
+    found, names = hardware.modify(before.hardware, after.hardware)
+    arguments += found
+    changed += names
     nics = {nic.number: nic for nic in before.nics}
     for nic in after.nics:
-        found = _modify_nic(nics.get(nic.number) or Nic(nic.number, "none"), nic)
-        if found:
-            arguments += found
+        words = _modify_nic(nics.get(nic.number) or Nic(nic.number, "none"), nic)
+        if words:
+            arguments += words
             changed.append(f"NIC {nic.number}")
     ports = {port.number: port for port in before.serial_ports}
     for port in after.serial_ports:
-        found = _modify_serial(ports.get(port.number) or SerialPort(port.number, "off"), port)
-        if found:
-            arguments += found
+        words = _modify_serial(ports.get(port.number) or SerialPort(port.number, "off"), port)
+        if words:
+            arguments += words
             changed.append(f"serial port {port.number}")
     return arguments, changed
 
@@ -107,6 +121,15 @@ def _modify_nic(before: Nic, after: Nic) -> list[str]:
         arguments += [f"--mac-address{number}", model.mac_plain(after.mac)]
     if after.cable_connected is not None and after.cable_connected != before.cable_connected:
         arguments += [f"--cable-connected{number}", "on" if after.cable_connected else "off"]
+    if after.promiscuous and after.promiscuous != before.promiscuous:
+        arguments += [f"--nic-promisc{number}", model.PROMISCUOUS_MODES[after.promiscuous]]
+    if after.bandwidth_group is not None and after.bandwidth_group != before.bandwidth_group:
+        arguments += [f"--nic-bandwidth-group{number}", after.bandwidth_group or "none"]
+    if after.type == "generic":
+        had, has = dict(before.properties or ()), dict(after.properties or ())
+        for key in sorted({*had, *has}):
+            if had.get(key, "") != has.get(key, ""):
+                arguments += [f"--nic-property{number}", f"{key}={has.get(key, '')}"]
     old, new = set(before.port_forwards or ()), set(after.port_forwards or ())
     # All deletions first: a changed rule keeps its name, and a new one may take over a port.
     for rule in sorted(old - new, key=lambda item: item.name):
@@ -174,6 +197,6 @@ def _attachments(before: Vm, after: Vm) -> t.Iterator[Action]:
             yield attach(item, "none", "detach", live=False)
     for key, item in sorted(new.items()):
         was = old.get(key)
-        if was != item:
+        if was is None or replace(was, size_mb=item.size_mb) != item:
             swap = was is not None and was.type == item.type and item.type != "hdd"
             yield attach(item, item.medium or "emptydrive", "attach", live=swap)

@@ -13,12 +13,34 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import extras, hardware
+
 MARK = "virtual.datacenter/managed-by"
 
 # Left: what a task says and a result shows. Right: what VBoxManage takes.
-NIC_TYPES = {"none": "none", "nat": "nat", "internal": "intnet"}
+NIC_TYPES = {
+    "none": "none",
+    "not_attached": "null",
+    "nat": "nat",
+    "nat_network": "natnetwork",
+    "bridged": "bridged",
+    "internal": "intnet",
+    "host_only": "hostonly",
+    "host_only_network": "hostonlynet",
+    "generic": "generic",
+}
 # Where VBoxManage takes and shows the name of the network of a NIC type.
-NIC_NETWORKS = {"internal": ("--intnet", "intnet")}
+NIC_NETWORKS = {
+    "nat_network": ("--nat-network", "nat-network"),
+    "bridged": ("--bridge-adapter", "bridgeadapter"),
+    "internal": ("--intnet", "intnet"),
+    "host_only": ("--host-only-adapter", "hostonlyadapter"),
+    "host_only_network": ("--host-only-net", "hostonly-network"),
+    "generic": ("--nic-generic-drv", "generic"),
+}
+PROMISCUOUS_MODES = {"deny": "deny", "allow_vms": "allow-vms", "allow_all": "allow-all"}
+# As the settings file has them.
+PROMISCUOUS_POLICIES = {"Deny": "deny", "AllowNetwork": "allow_vms", "AllowAll": "allow_all"}
 ADAPTER_TYPES = {
     "am79c970a": "Am79C970A",
     "am79c973": "Am79C973",
@@ -90,6 +112,11 @@ class Nic:
     adapter_type: str | None = None
     cable_connected: bool | None = None
     port_forwards: tuple[PortForward, ...] | None = None
+    promiscuous: str | None = None
+    # Name of a bandwidth group; empty: none.
+    bandwidth_group: str | None = None
+    # Of the driver of a generic card.
+    properties: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +137,8 @@ class Attachment:
     medium: str | None = None
     # Paths of the media below a differencing image; only in actual objects.
     ancestors: tuple[str, ...] = ()
+    # Only in wanted objects: the disk is made with that size, or grows to it.
+    size_mb: int | None = None
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -151,6 +180,11 @@ class Vm:
     storage_attachments: tuple[Attachment, ...] = ()
     serial_ports: tuple[SerialPort, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
+    hardware: hardware.Settings = ()
+    bandwidth_groups: tuple[extras.BandwidthGroup, ...] = ()
+    shared_folders: tuple[extras.SharedFolder, ...] = ()
+    extra_data: extras.Pairs = ()
+    guest_properties: extras.Pairs = ()
     # UUIDs of all hard disks that this VM and its snapshots use; only in actual objects.
     own_disks: tuple[str, ...] = ()
 
@@ -260,6 +294,9 @@ def describe_nic(nic: Nic) -> dict[str, t.Any]:
         "adapter_type": nic.adapter_type,
         "cable_connected": nic.cable_connected,
         "port_forwards": [vars(rule).copy() for rule in nic.port_forwards or ()],
+        "promiscuous": nic.promiscuous,
+        "bandwidth_group": nic.bandwidth_group,
+        "properties": dict(nic.properties or ()),
     }
 
 
@@ -282,11 +319,20 @@ def describe_vm(vm: Vm | None) -> dict[str, t.Any]:
         "nics": [describe_nic(nic) for nic in vm.nics if nic.type not in (None, "none")],
         "storage_controllers": [vars(controller).copy() for controller in vm.storage_controllers],
         "storage_attachments": [
-            {key: value for key, value in vars(attachment).items() if key != "ancestors"}
+            {
+                key: value
+                for key, value in vars(attachment).items()
+                if key != "ancestors" and (key != "size_mb" or value is not None)
+            }
             for attachment in vm.storage_attachments
         ],
         "serial_ports": [vars(port).copy() for port in vm.serial_ports if port.mode != "off"],
         "snapshots": [vars(snapshot).copy() for snapshot in vm.snapshots],
+        "bandwidth_groups": [vars(group).copy() for group in vm.bandwidth_groups],
+        "shared_folders": [vars(folder).copy() for folder in vm.shared_folders],
+        "extra_data": dict(vm.extra_data),
+        "guest_properties": dict(vm.guest_properties),
+        **hardware.shown(vm.hardware),
     }
 
 

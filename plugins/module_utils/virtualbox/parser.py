@@ -22,6 +22,14 @@ TOKEN = re.compile(
 )
 ESCAPE = re.compile(r"\\(.)", re.S)
 NAMESPACE = "{http://www.virtualbox.org/}"
+NETWORK_MODES = (
+    ("NATNetwork", "name"),
+    ("BridgedInterface", "name"),
+    ("InternalNetwork", "name"),
+    ("HostOnlyInterface", "name"),
+    ("HostOnlyNetwork", "name"),
+    ("GenericInterface", "driver"),
+)
 INACCESSIBLE = "<inaccessible>"
 
 
@@ -129,6 +137,15 @@ def _snapshots(element: ElementTree.Element) -> t.Iterator[dict[str, str]]:
             yield from _snapshots(below)
 
 
+def _network(adapter: ElementTree.Element) -> str | None:
+    """The name in the mode that a card is in; those that it is not in lie one level deeper."""
+    for mode, attribute in NETWORK_MODES:
+        found = adapter.find(f"{NAMESPACE}{mode}")
+        if found is not None:
+            return found.get(attribute)
+    return None
+
+
 def _forwarding(element: ElementTree.Element) -> dict[str, t.Any]:
     return {
         "name": element.get("name", ""),
@@ -150,6 +167,7 @@ def settings(text: str | bytes) -> dict[str, t.Any]:
         raise VirtualBoxError("the settings file of the VM has no Machine element")
     hardware = machine.find(f"{NAMESPACE}Hardware")
     adapters: dict[int, dict[str, t.Any]] = {}
+    module = machine.find(f".//{NAMESPACE}TrustedPlatformModule")
     devices: list[dict[str, t.Any]] = []
     if hardware is not None:
         for adapter in hardware.iterfind(f"{NAMESPACE}Network/{NAMESPACE}Adapter"):
@@ -157,6 +175,15 @@ def settings(text: str | bytes) -> dict[str, t.Any]:
                 "mac": adapter.get("MACAddress", ""),
                 "adapter_type": adapter.get("type", ""),
                 "cable": _flag(adapter.get("cable"), True),
+                "network": _network(adapter),
+                "promiscuous": adapter.get("promiscuousModePolicy", "Deny"),
+                "bandwidth_group": adapter.get("bandwidthGroup", ""),
+                "properties": {
+                    item.get("name", ""): item.get("value", "")
+                    for item in adapter.iterfind(
+                        f".//{NAMESPACE}GenericInterface/{NAMESPACE}Property"
+                    )
+                },
                 "forwardings": [
                     _forwarding(rule)
                     for rule in adapter.iterfind(f".//{NAMESPACE}NAT/{NAMESPACE}Forwarding")
@@ -204,4 +231,29 @@ def settings(text: str | bytes) -> dict[str, t.Any]:
         "devices": devices,
         "disks": list(_disks(registry)) if registry is not None else [],
         "own_disks": sorted(own),
+        "execution_engine": machine.get("executionEngine", "Default"),
+        "tpm_type": "none" if module is None else module.get("type", "none"),
+        "bandwidth_groups": [
+            (group.get("name", ""), int(group.get("maxBytesPerSec", "0")))
+            for group in machine.iterfind(f".//{NAMESPACE}BandwidthGroup")
+            if group.get("type") == "Network"
+        ],
+        "shared_folders": [
+            {
+                "name": folder.get("name", ""),
+                "host_path": folder.get("hostPath", ""),
+                "read_only": not _flag(folder.get("writable"), False),
+                "auto_mount": _flag(folder.get("autoMount"), False),
+                "mount_point": folder.get("autoMountPoint", ""),
+            }
+            for folder in (hardware if hardware is not None else machine).iterfind(
+                f"{NAMESPACE}SharedFolders/{NAMESPACE}SharedFolder"
+            )
+        ],
+        "guest_properties": {
+            item.get("name", ""): item.get("value", "")
+            for item in (hardware if hardware is not None else machine).iterfind(
+                f"{NAMESPACE}GuestProperties/{NAMESPACE}GuestProperty"
+            )
+        },
     }

@@ -13,7 +13,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import model
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+    extras,
+    hardware,
+    model,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.actions import (
     Action,
     filled,
@@ -52,6 +56,11 @@ class VmWish:
     prune_nics: bool = False
     prune_port_forwards: bool = False
     prune_attachments: bool = False
+    prune_shared_folders: bool = False
+    discard_saved_state: bool = False
+    start_type: str = "headless"
+    # The calls for disks that the task names by size.
+    disk_actions: tuple[Action, ...] = ()
     # UUID for a VM that has to be made.
     new_uuid: str = ""
     # The VM is ours although it has no mark yet: its creation was interrupted.
@@ -93,13 +102,13 @@ def plan_vm(
         _check_mark(actual, wish)
         after = merge(actual, wish)
         actions = tuple(_power_around(actual, after, wish))
-        if any(action.kind == "start" for action in actions):
-            after = replace(after, state="running")
+        if wish.state == "present" and any(action.kind == "discard" for action in actions):
+            after = replace(after, state="poweroff")
         return VmPlan(actual, after, actions)
     if not wish.create:
-        if wish.state == "running":
+        if wish.state in ("running", "paused", "saved"):
             raise VirtualBoxError(
-                f"there is no VM '{wish.vm.name}' to start",
+                f"there is no VM '{wish.vm.name}' that could be {wish.state}",
                 hint="define it first",
                 error_code="VBOX_E_OBJECT_NOT_FOUND",
             )
@@ -107,8 +116,8 @@ def plan_vm(
     fresh, creation = _creation(wish, source)
     after = merge(fresh, wish)
     changes = difference(fresh, after)
-    start = _start(after) if model.power(after.state) == "running" else ()
-    return VmPlan(None, after, (*clean, *creation, *changes, *start))
+    power = _power(fresh, wish, "poweroff", wish.state)
+    return VmPlan(None, after, (*clean, *creation, *wish.disk_actions, *changes, *power))
 
 
 def _check_mark(actual: Vm, wish: VmWish) -> None:
@@ -132,15 +141,29 @@ def _stop(vm: Vm) -> Action:
     return Action("stop", f"stop VM '{vm.name}'", vm=vm.uuid, live=True)
 
 
-def _start(vm: Vm) -> tuple[Action, ...]:
-    return (
-        Action(
-            "start",
-            f"start VM '{vm.name}'",
-            ("startvm", vm.uuid, "--type", "headless"),
-            vm.uuid,
-        ),
-    )
+def _start(vm: Vm, wish: VmWish) -> Action:
+    argv = ("startvm", vm.uuid, "--type", wish.start_type)
+    return Action("start", f"start VM '{vm.name}'", argv, vm.uuid)
+
+
+def _pause(vm: Vm) -> Action:
+    argv = ("controlvm", vm.uuid, "pause")
+    return Action("pause", f"pause VM '{vm.name}'", argv, vm.uuid, live=True)
+
+
+def _resume(vm: Vm) -> Action:
+    argv = ("controlvm", vm.uuid, "resume")
+    return Action("resume", f"resume VM '{vm.name}'", argv, vm.uuid, live=True)
+
+
+def _save(vm: Vm) -> Action:
+    argv = ("controlvm", vm.uuid, "savestate")
+    return Action("save", f"save the state of VM '{vm.name}'", argv, vm.uuid, live=True, slow=True)
+
+
+def _discard(vm: Vm) -> Action:
+    argv = ("discardstate", vm.uuid)
+    return Action("discard", f"discard the saved state of VM '{vm.name}'", argv, vm.uuid)
 
 
 def _stop_to_remove(actual: Vm, wish: VmWish) -> tuple[Action, ...]:
@@ -164,21 +187,17 @@ def _remove(actual: Vm, wish: VmWish) -> Action:
 
 def _power_around(actual: Vm, after: Vm, wish: VmWish) -> t.Iterator[Action]:
     """The changes, with the stop and start that they and the wanted state ask for."""
-    changes = difference(actual, after)
+    changes = (*wish.disk_actions, *difference(actual, after))
     blocked = [action for action in changes if not action.live]
     reasons = "; ".join(action.text for action in blocked)
     runs = not (actual.off or actual.saved)
     stop_wanted = wish.state == "stopped" and not actual.off
-    if blocked and actual.saved and not stop_wanted:
+    discard = actual.saved and (bool(blocked) or stop_wanted)
+    if discard and not wish.discard_saved_state:
+        what = "which stopping would lose" if stop_wanted else f"and cannot be changed: {reasons}"
         raise VirtualBoxError(
-            f"the VM '{actual.name}' has a saved state and cannot be changed: {reasons}",
-            hint="start it and run again, or discard the saved state",
-            error_code="VBOX_E_INVALID_VM_STATE",
-        )
-    if actual.saved and stop_wanted:
-        raise VirtualBoxError(
-            f"the VM '{actual.name}' has a saved state, which stopping would lose",
-            hint=f"start it first, or discard it with: VBoxManage discardstate {actual.uuid}",
+            f"the VM '{actual.name}' has a saved state, {what}",
+            hint="start it and run again, or set discard_saved_state to true",
             error_code="VBOX_E_INVALID_VM_STATE",
         )
     if blocked and runs and not stop_wanted and not wish.allow_power_cycle:
@@ -188,21 +207,35 @@ def _power_around(actual: Vm, after: Vm, wish: VmWish) -> t.Iterator[Action]:
             error_code="POWER_CYCLE_NEEDED",
         )
     cycle = bool(blocked) and runs
-    if stop_wanted or cycle:
+    if discard:
+        yield _discard(actual)
+    elif stop_wanted or cycle:
         yield _stop(actual)
     yield from changes
-    if wish.state == "stopped":
-        return
-    if wish.state == "running" and actual.state == "paused" and not cycle:
-        yield Action(
-            "resume",
-            f"resume VM '{actual.name}'",
-            ("controlvm", actual.uuid, "resume"),
-            actual.uuid,
-            live=True,
+    state = "poweroff" if cycle or discard or stop_wanted else actual.state or "poweroff"
+    # What ran before it was stopped for a change, runs after it again.
+    goal = actual.state if cycle and wish.state == "present" else wish.state
+    yield from _power(actual, wish, state, goal or "present")
+
+
+def _power(vm: Vm, wish: VmWish, state: str, goal: str) -> t.Iterator[Action]:
+    """From a state of VirtualBox to the wanted one; stopping comes before all changes."""
+    runs = state not in (*model.OFF_STATES, *model.SAVED_STATES)
+    if goal == "saved" and state in model.OFF_STATES:
+        raise VirtualBoxError(
+            f"the VM '{vm.name}' is off, so there is no state to save",
+            hint="start it first, or use the state stopped",
+            error_code="VBOX_E_INVALID_VM_STATE",
         )
-    elif cycle or (wish.state == "running" and not runs):
-        yield from _start(actual)
+    if goal == "saved" and runs:
+        yield _save(vm)
+    if goal in ("running", "paused") and not runs:
+        yield _start(vm, wish)
+        state = "running"
+    if goal == "running" and state == "paused":
+        yield _resume(vm)
+    if goal == "paused" and state != "paused":
+        yield _pause(vm)
 
 
 # --- creation ---------------------------------------------------------------------------------
@@ -276,8 +309,7 @@ def _creation(wish: VmWish, source: Vm | None) -> tuple[Vm, tuple[Action, ...]]:
         description=source.description,
         managed_by=source.managed_by,
         nics=tuple(
-            Nic(nic.number, nic.type, nic.network, port_forwards=nic.port_forwards)
-            for nic in source.nics
+            replace(nic, mac=None, adapter_type=None, cable_connected=None) for nic in source.nics
         ),
         storage_controllers=source.storage_controllers,
         storage_attachments=tuple(
@@ -287,6 +319,11 @@ def _creation(wish: VmWish, source: Vm | None) -> tuple[Vm, tuple[Action, ...]]:
             for item in source.storage_attachments
         ),
         serial_ports=source.serial_ports,
+        hardware=source.hardware,
+        bandwidth_groups=source.bandwidth_groups,
+        shared_folders=source.shared_folders,
+        extra_data=source.extra_data,
+        guest_properties=source.guest_properties,
     )
     return fresh, tuple(actions)
 
@@ -297,9 +334,9 @@ def _creation(wish: VmWish, source: Vm | None) -> tuple[Vm, tuple[Action, ...]]:
 def merge(actual: Vm, wish: VmWish) -> Vm:
     """The actual VM with everything that the task names."""
     wanted = wish.vm
-    state = {"running": "running", "stopped": "poweroff"}.get(wish.state, actual.state)
-    if wish.state == "stopped" and actual.off:
-        state = actual.state
+    state = actual.state
+    if wish.state != "present" and model.power(state) != wish.state:
+        state = "poweroff" if wish.state == "stopped" else wish.state
     snapshots = actual.snapshots
     if wish.snapshot and actual.snapshot(wish.snapshot) is None:
         snapshots = (*snapshots, model.Snapshot(wish.snapshot, ""))
@@ -327,6 +364,13 @@ def merge(actual: Vm, wish: VmWish) -> Vm:
             actual.serial_ports, wanted.serial_ports, "number", _merge_serial
         ),
         snapshots=snapshots,
+        hardware=hardware.merged(actual.hardware, wanted.hardware),
+        bandwidth_groups=extras.by_name(actual.bandwidth_groups, wanted.bandwidth_groups, False),
+        shared_folders=extras.by_name(
+            actual.shared_folders, wanted.shared_folders, wish.prune_shared_folders
+        ),
+        extra_data=extras.pairs(actual.extra_data, wanted.extra_data),
+        guest_properties=extras.pairs(actual.guest_properties, wanted.guest_properties),
     )
 
 
@@ -361,11 +405,13 @@ def _merge_nics(actual: tuple[Nic, ...], wish: VmWish) -> tuple[Nic, ...]:
             mac=nic.mac,
             adapter_type=nic.adapter_type,
             cable_connected=nic.cable_connected,
+            promiscuous=nic.promiscuous,
+            bandwidth_group=nic.bandwidth_group,
         )
-        merged = replace(merged, port_forwards=rules)
+        properties = extras.pairs(start.properties or (), nic.properties or ())
+        merged = replace(merged, port_forwards=rules, properties=properties)
         if merged.type == "none":
-            # VirtualBox hides the settings of such a NIC and brings them back with the next type.
-            return Nic(nic.number, "none", port_forwards=start.port_forwards)
+            return _hidden(start)
         if merged.type not in model.NIC_NETWORKS:
             merged = replace(merged, network=None)
         elif not merged.network:
@@ -381,13 +427,27 @@ def _merge_nics(actual: tuple[Nic, ...], wish: VmWish) -> tuple[Nic, ...]:
         return merged
 
     merged = _merge_keyed(actual, wanted, "number", one)
+    _check_nics(merged, wish)
     if not wish.prune_nics:
         return merged
     numbers = {nic.number for nic in wanted}
-    return tuple(
-        nic if nic.number in numbers else Nic(nic.number, "none", port_forwards=nic.port_forwards)
-        for nic in merged
-    )
+    return tuple(nic if nic.number in numbers else _hidden(nic) for nic in merged)
+
+
+def _hidden(nic: Nic) -> Nic:
+    """VirtualBox hides what a NIC that is off has, and brings it back with the next type."""
+    return Nic(nic.number, "none", port_forwards=nic.port_forwards, properties=nic.properties)
+
+
+def _check_nics(nics: tuple[Nic, ...], wish: VmWish) -> None:
+    """What only the whole VM can tell."""
+    for nic in wish.vm.nics:
+        if nic.properties and next(i for i in nics if i.number == nic.number).type != "generic":
+            raise VirtualBoxError(
+                f"NIC {nic.number} of VM '{wish.vm.name}' has properties, which only type generic "
+                "can have",
+                error_code="BAD_OPTION",
+            )
 
 
 def _merge_controllers(
@@ -425,7 +485,9 @@ def _merge_attachments(actual: tuple[Attachment, ...], wish: VmWish) -> tuple[At
             and before.type == item.type
             and item.medium in (before.medium, *before.ancestors)
         )
-        merged[item.key] = before if before is not None and same else item
+        size = item.size_mb or (before.size_mb if before is not None and same else None)
+        kept = before if before is not None and same else item
+        merged[item.key] = replace(kept, size_mb=size)
     if wish.prune_attachments:
         named = {item.key for item in wish.vm.storage_attachments}
         merged = {key: item for key, item in merged.items() if key in named}

@@ -11,7 +11,12 @@ import re
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import model, parser
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+    extras,
+    hardware,
+    model,
+    parser,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
     VirtualBoxError,
@@ -79,6 +84,21 @@ def settings_uuid(path: str, default: str) -> str:
         return default
 
 
+def with_guest_properties(client: Client, vm: model.Vm, names: t.Collection[str]) -> model.Vm:
+    """A VM that runs keeps its guest properties to itself until it is off."""
+    if vm.off or vm.saved or not names:
+        return vm
+    found = dict(vm.guest_properties)
+    for name in names:
+        text = client.read("guestproperty", "get", vm.uuid, name)
+        prefix, _colon, value = text.partition("Value: ")
+        if prefix or not text.startswith("Value: "):
+            found.pop(name, None)
+        else:
+            found[name] = value[:-1] if value.endswith("\n") else value
+    return replace(vm, guest_properties=tuple(sorted(found.items())))
+
+
 def read_state(client: Client, uuid: str) -> str:
     """The VMState alone."""
     return str(
@@ -114,6 +134,23 @@ def build_vm(info: dict[str, t.Any], settings: dict[str, t.Any]) -> model.Vm:
         snapshots=tuple(
             model.Snapshot(item["name"], item["uuid"]) for item in settings["snapshots"]
         ),
+        hardware=hardware.read(scalars, settings),
+        bandwidth_groups=tuple(
+            extras.BandwidthGroup(name, limit // extras.KIB)
+            for name, limit in sorted(settings["bandwidth_groups"])
+        ),
+        shared_folders=tuple(
+            sorted(
+                (extras.SharedFolder(**folder) for folder in settings["shared_folders"]),
+                key=lambda folder: folder.name,
+            )
+        ),
+        extra_data=tuple(
+            (name, value)
+            for name, value in sorted(settings["extra_data"].items())
+            if not name.startswith(extras.OURS)
+        ),
+        guest_properties=tuple(sorted(settings["guest_properties"].items())),
         own_disks=tuple(settings["own_disks"]),
     )
 
@@ -127,22 +164,23 @@ def _nics(info: dict[str, t.Any], settings: dict[str, t.Any]) -> t.Iterator[mode
         if match is None:
             continue
         number = int(match.group(1))
-        hidden = settings["adapters"].get(number, {"forwardings": []})
+        hidden = settings["adapters"].get(number, {"forwardings": [], "properties": {}})
         rules = tuple(
             sorted(
                 (model.PortForward(**rule) for rule in hidden["forwardings"]),
                 key=lambda rule: rule.name,
             )
         )
+        properties = tuple(sorted(hidden["properties"].items()))
         if value == "none":
-            yield model.Nic(number, "none", port_forwards=rules)
+            yield model.Nic(number, "none", port_forwards=rules, properties=properties)
             continue
         kind = names.get(value, value.lower())
-        network = (
-            scalars.get(f"{model.NIC_NETWORKS[kind][1]}{number}")
-            if kind in model.NIC_NETWORKS
-            else None
-        )
+        network = None
+        if kind in model.NIC_NETWORKS:
+            # showvminfo does not escape the names of all kinds of networks.
+            shown = scalars.get(f"{model.NIC_NETWORKS[kind][1]}{number}")
+            network = hidden.get("network") or shown
         chip = scalars.get(f"nictype{number}", "")
         yield model.Nic(
             number,
@@ -152,6 +190,9 @@ def _nics(info: dict[str, t.Any], settings: dict[str, t.Any]) -> t.Iterator[mode
             adapters.get(chip.lower(), chip.lower()),
             scalars.get(f"cableconnected{number}") == "on",
             rules,
+            model.PROMISCUOUS_POLICIES.get(hidden.get("promiscuous", ""), "deny"),
+            hidden.get("bandwidth_group", ""),
+            properties,
         )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 
@@ -79,21 +80,80 @@ def test_a_life(world, machine):
     world.same(MODULE, name="vm", state="stopped")
 
 
+def kinds(result):
+    return [action["action"] for action in result["actions"]]
+
+
 def test_paused_and_saved(world, machine):
-    world.run(MODULE, **machine, state="running")
-    world.vbox("controlvm", "vm", "pause")
-    assert world.run(MODULE, name="vm")["vm"]["state"] == "paused"
-    world.change(MODULE, name="vm", state="running")
+    paused = world.change(MODULE, **machine, state="paused")
+    assert kinds(paused)[-2:] == ["start", "pause"]
+    assert paused["vm"]["state"] == "paused"
+    world.same(MODULE, name="vm", state="paused")
+    assert kinds(world.change(MODULE, name="vm", state="running")) == ["resume"]
     wait_for_print(world)
 
-    world.vbox("controlvm", "vm", "savestate")
-    assert world.run(MODULE, name="vm")["vm"]["state"] == "saved"
+    assert kinds(world.change(MODULE, name="vm", state="saved")) == ["save"]
+    assert kinds(world.change(MODULE, name="vm", state="paused")) == ["start", "pause"]
+    assert kinds(world.change(MODULE, name="vm", state="saved")) == ["save"]
     for options in ({"cpus": 2}, {"state": "stopped"}):
         refused = world.fail(MODULE, name="vm", **options)
-        assert "saved state" in refused["msg"]
+        assert "saved state" in refused["msg"] and "discard_saved_state" in refused["msg"]
     before = printed(world)
     world.change(MODULE, name="vm", state="running")
     wait_for_print(world, before)
+
+
+def test_a_saved_state_is_lost_only_when_told_so(world, machine):
+    world.run(MODULE, **machine, state="running")
+    world.run(MODULE, name="vm", state="saved")
+    done = world.change(MODULE, name="vm", cpus=2, discard_saved_state=True)
+    assert kinds(done) == ["discard", "modify"]
+    assert done["vm"]["state"] == "stopped"
+    world.run(MODULE, name="vm", state="running")
+    world.run(MODULE, name="vm", state="saved")
+    done = world.change(MODULE, name="vm", state="stopped", discard_saved_state=True)
+    assert kinds(done) == ["discard"]
+
+
+def test_a_paused_vm_stands_still_after_a_change_too(world, machine):
+    world.run(MODULE, **machine, state="paused")
+    done = world.change(MODULE, name="vm", cpus=2, allow_power_cycle=True, stop_timeout=0)
+    assert kinds(done) == ["stop", "modify", "start", "pause"]
+    assert done["vm"]["state"] == "paused"
+
+
+def test_guest_properties_of_a_running_vm(world, machine):
+    world.run(MODULE, **machine, guest_properties={"/lab/a": "off"}, state="running")
+    done = world.change(MODULE, name="vm", guest_properties={"/lab/a": "a\nb", "/lab/b": "1"})
+    assert kinds(done) == ["guest_property", "guest_property"]
+    # VirtualBox adds its own when the VM starts.
+    assert {"/lab/a": "a\nb", "/lab/b": "1"}.items() <= done["vm"]["guest_properties"].items()
+    world.change(MODULE, name="vm", guest_properties={"/lab/b": ""})
+    world.change(MODULE, name="vm", extra_data={"lab/a": "1"})
+
+
+def test_waiting(world, machine):
+    port = free_port()
+    rule = {"name": "ssh", "host_port": port, "guest_port": 22}
+    nics = [{"number": 1, "type": "nat", "port_forwards": [rule]}]
+    wait = {"state": "running", "guest_property": "/lab/a", "guest_property_pattern": "^x"}
+    world.run(MODULE, **machine, nics=nics, guest_properties={"/lab/a": "xy"}, state="running")
+    world.same(MODULE, name="vm", wait=wait)
+    # VirtualBox itself listens on the port, so a connection proves the rule; nobody speaks SSH.
+    with socket.create_connection(("127.0.0.1", port), timeout=30):
+        pass
+    late = world.fail(MODULE, name="vm", wait={"port": port, "timeout_seconds": 1})
+    assert late["error_code"] == "TIMEOUT" and "^SSH-" in late["msg"] and "running" in late["msg"]
+    late = world.fail(
+        MODULE, name="vm", wait={**wait, "guest_property": "/b", "timeout_seconds": 1}
+    )
+    assert "/b" in late["msg"]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def test_removal_of_a_running_vm(world, machine):

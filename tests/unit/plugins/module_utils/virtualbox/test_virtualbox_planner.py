@@ -8,7 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import model, planner
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+    extras,
+    hardware,
+    model,
+    planner,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
     VirtualBoxError,
 )
@@ -20,7 +25,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.plan
     VmWish,
     plan_vm,
 )
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from virtualbox_simulator import perform
 
@@ -463,7 +468,7 @@ def test_full_clone():
 
 def test_a_vm_that_must_not_be_made():
     assert plan_vm(None, wish("stopped", create=False)).actions == ()
-    with pytest.raises(VirtualBoxError, match="no VM 'cp01' to start"):
+    with pytest.raises(VirtualBoxError, match="no VM 'cp01' that could be running"):
         plan_vm(None, wish("running", create=False))
 
 
@@ -531,30 +536,85 @@ macs = st.integers(0, 255).map(lambda value: f"02:00:00:00:00:{value:02x}")
 adapters = st.sampled_from(sorted(model.ADAPTER_TYPES))
 
 
+promiscuous = st.sampled_from(sorted(model.PROMISCUOUS_MODES))
+pairs = st.dictionaries(st.sampled_from("pqr"), st.sampled_from(["1", "2"]), max_size=2).map(
+    lambda found: tuple(sorted(found.items()))
+)
+wanted_pairs = st.dictionaries(
+    st.sampled_from("pqr"), st.sampled_from(["", "1", "2"]), max_size=3
+).map(lambda found: tuple(sorted(found.items())))
+
+
 @st.composite
 def actual_nics(draw):
-    kind = draw(st.sampled_from(["none", "nat", "internal"]))
+    kind = draw(st.sampled_from(sorted(model.NIC_TYPES)))
     slot = draw(st.integers(1, 8))
     hidden = draw(sorted_rules)
+    properties = draw(pairs)
     if kind == "none":
-        return model.Nic(slot, "none", port_forwards=hidden)
-    network = draw(names) if kind == "internal" else None
-    return model.Nic(slot, kind, network, draw(macs), draw(adapters), draw(st.booleans()), hidden)
+        return model.Nic(slot, "none", port_forwards=hidden, properties=properties)
+    network = draw(names) if kind in model.NIC_NETWORKS else None
+    return model.Nic(
+        slot,
+        kind,
+        network,
+        draw(macs),
+        draw(adapters),
+        draw(st.booleans()),
+        hidden,
+        draw(promiscuous),
+        draw(st.sampled_from(["", "g"])),
+        properties,
+    )
 
 
 @st.composite
 def wanted_nics(draw):
-    kind = draw(st.sampled_from(["none", "nat", "internal"]))
+    kind = draw(st.sampled_from(sorted(model.NIC_TYPES)))
     forwards = draw(maybe() | sorted_rules) if kind == "nat" else None
     return model.Nic(
         draw(st.integers(1, 8)),
         kind,
-        draw(names) if kind == "internal" else None,
+        draw(names) if kind in model.NIC_NETWORKS else None,
         draw(maybe() | macs),
         draw(maybe() | adapters),
         draw(maybe() | st.booleans()),
         forwards,
+        draw(maybe() | promiscuous),
+        draw(maybe() | st.sampled_from(["", "g"])),
+        draw(maybe() | wanted_pairs) if kind == "generic" else None,
     )
+
+
+def settings_of(table):
+    """Values of some of the settings."""
+    choices = {
+        item.name: st.sampled_from(item.choices)
+        if item.words
+        else st.integers(1, 3)
+        if item.number
+        else st.booleans()
+        for item in table
+    }
+    choices["boot_order"] = st.permutations(hardware.BOOT_DEVICES).map(
+        lambda order: tuple(order[:4])
+    )
+    return choices
+
+
+folders = st.builds(
+    extras.SharedFolder,
+    st.sampled_from("fg"),
+    st.sampled_from(["/a", "/b"]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["", "/m"]),
+)
+limits = st.builds(extras.BandwidthGroup, st.sampled_from("gh"), st.integers(0, 3))
+
+
+def by_name(item):
+    return item.name
 
 
 media = st.sampled_from(["", "/x", "/y"])
@@ -590,7 +650,7 @@ actual_vms = st.builds(
     model.Vm,
     name=st.just("vm"),
     uuid=st.just("u1"),
-    state=st.sampled_from(["poweroff", "aborted", "running", "paused"]),
+    state=st.sampled_from(["poweroff", "aborted", "running", "paused", "saved"]),
     settings_file=st.just("/v/vm/vm.vbox"),
     cpus=st.integers(1, 4),
     memory_mb=st.integers(4, 9),
@@ -600,17 +660,27 @@ actual_vms = st.builds(
     groups=groups,
     managed_by=maybe() | names,
     nics=unique(actual_nics(), number).map(
-        filled(lambda slot: model.Nic(slot, "none", port_forwards=()), 8)
+        filled(lambda slot: model.Nic(slot, "none", port_forwards=(), properties=()), 8)
     ),
     storage_controllers=controllers.map(lambda item: (item,)),
     storage_attachments=unique(attachments, key),
     serial_ports=unique(ports, number).map(filled(lambda slot: model.SerialPort(slot, "off"), 4)),
     snapshots=st.sampled_from([(), (model.Snapshot("s", "s1"),)]),
+    hardware=st.fixed_dictionaries(settings_of(hardware.TABLE)).map(
+        lambda found: hardware.merged((), tuple(found.items()))
+    ),
+    bandwidth_groups=unique(limits, by_name),
+    shared_folders=unique(folders, by_name),
+    extra_data=pairs,
+    guest_properties=pairs,
 )
 
 
+ALL_STATES = ("present", "running", "paused", "stopped", "saved")
+
+
 @st.composite
-def wishes(draw):
+def wishes(draw, states=ALL_STATES):
     vm = draw(
         st.builds(
             model.Vm,
@@ -625,11 +695,18 @@ def wishes(draw):
             storage_controllers=st.just(()) | controllers.map(lambda item: (item,)),
             storage_attachments=unique(wanted_attachments, key),
             serial_ports=unique(wanted_ports, number),
+            hardware=st.fixed_dictionaries({}, optional=settings_of(hardware.TABLE)).map(
+                lambda found: hardware.merged((), tuple(found.items()))
+            ),
+            bandwidth_groups=unique(limits, by_name),
+            shared_folders=unique(folders, by_name),
+            extra_data=wanted_pairs,
+            guest_properties=wanted_pairs,
         )
     )
     return VmWish(
         vm,
-        state=draw(st.sampled_from(["present", "running", "stopped"])),
+        state=draw(st.sampled_from(states)),
         folder="/v",
         new_uuid="u1",
         snapshot=draw(st.sampled_from([None, "s", "t"])),
@@ -637,13 +714,26 @@ def wishes(draw):
         prune_nics=draw(st.booleans()),
         prune_port_forwards=draw(st.booleans()),
         prune_attachments=draw(st.booleans()),
+        prune_shared_folders=draw(st.booleans()),
+        discard_saved_state=True,
     )
+
+
+def possible(actual, wanted):
+    """The plan; a state of a VM that is off cannot be saved."""
+    off = actual is None or actual.off
+    try:
+        return plan_vm(actual, wanted)
+    except VirtualBoxError as error:
+        discarded = actual is not None and actual.saved
+        assert wanted.state == "saved" and (off or discarded or "is off" in str(error))
+        reject()
 
 
 @settings(max_examples=100, deadline=None)
 @given(actual_vms, wishes())
 def test_the_calls_lead_to_the_state_after(actual, wanted):
-    plan = plan_vm(actual, wanted)
+    plan = possible(actual, wanted)
     assert perform(actual, plan.actions) == plan.after
     assert sum(action.kind == "modify" for action in plan.actions) <= 1
 
@@ -651,7 +741,7 @@ def test_the_calls_lead_to_the_state_after(actual, wanted):
 @settings(max_examples=100, deadline=None)
 @given(actual_vms, wishes())
 def test_a_second_plan_is_empty(actual, wanted):
-    first = plan_vm(actual, wanted)
+    first = possible(actual, wanted)
     second = plan_vm(first.after, wanted)
     assert second.actions == ()
     assert model.comparable(second.before) == model.comparable(second.after)
@@ -660,7 +750,7 @@ def test_a_second_plan_is_empty(actual, wanted):
 @settings(max_examples=50, deadline=None)
 @given(actual_vms, wishes())
 def test_no_calls_exactly_when_the_diff_is_empty(actual, wanted):
-    plan = plan_vm(actual, wanted)
+    plan = possible(actual, wanted)
     visible = model.comparable(plan.before) != model.comparable(plan.after)
     if visible:
         assert plan.actions
@@ -672,7 +762,7 @@ def test_no_calls_exactly_when_the_diff_is_empty(actual, wanted):
 @given(actual_vms, wishes())
 def test_what_is_not_named_stays(actual, wanted):
     bare = replace(wanted, prune_nics=False, prune_attachments=False)
-    after = plan_vm(actual, bare).after
+    after = possible(actual, bare).after
     for field in ("cpus", "memory_mb", "os_type", "firmware", "description", "groups"):
         if getattr(bare.vm, field) is None:
             assert getattr(after, field) == getattr(actual, field)
@@ -684,7 +774,7 @@ def test_what_is_not_named_stays(actual, wanted):
 
 
 @settings(max_examples=50, deadline=None)
-@given(wishes())
+@given(wishes(states=("present", "running", "paused", "stopped")))
 def test_a_new_vm_needs_no_second_plan(wanted):
     plan = plan_vm(None, wanted)
     fresh, creation = planner._creation(wanted, None)

@@ -55,9 +55,12 @@ def test_linked_clone(vm):
             model.PortForward("dns", "udp", "", 5353, "10.0.2.15", 53),
             model.PortForward("ssh", "tcp", "127.0.0.1", 2270, "", 22),
         ),
+        "deny",
+        "",
+        (),
     )
     assert found.nics[1] == model.Nic(
-        2, "internal", "lab-edge", "02:5e:00:00:00:02", "virtio", False, ()
+        2, "internal", "lab-edge", "02:5e:00:00:00:02", "virtio", False, (), "deny", "", ()
     )
     assert found.nics[2].type == "none"
     assert [rule.name for rule in found.nics[2].port_forwards] == ["kept"]

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import model
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+    extras,
+    hardware,
+    model,
+)
 
 TYPES = {value: key for key, value in model.NIC_TYPES.items()}
 ADAPTERS = {value: key for key, value in model.ADAPTER_TYPES.items()}
 CONTROLLERS = {value: key for key, value in model.CONTROLLER_TYPES.items()}
+PROMISCUOUS = {value: key for key, value in model.PROMISCUOUS_MODES.items()}
+NETWORKS = {option: kind for kind, (option, _key) in model.NIC_NETWORKS.items()}
+HARDWARE = {item.option: item for item in hardware.TABLE}
 DEVICES = {value: key for key, value in model.ATTACHMENT_TYPES.items()}
 SCALARS = {
     "--cpus": ("cpus", int),
@@ -29,9 +36,10 @@ def perform(vm: model.Vm, actions) -> model.Vm:
         if action.kind == "stop":
             vm = replace(vm, state="poweroff")
             continue
-        verb, uuid, *rest = action.argv
-        assert uuid == vm.uuid
-        assert action.live or vm.off, f"{verb} on a VM that is {vm.state}"
+        verb, *rest = action.argv
+        rest.remove(vm.uuid)
+        off = vm.off or (vm.saved and verb in ("startvm", "discardstate"))
+        assert action.live or off, f"{verb} on a VM that is {vm.state}"
         vm = globals()[f"do_{verb}"](vm, rest)
     return vm
 
@@ -42,17 +50,64 @@ def options(words):
 
 
 def do_startvm(vm, _words):
+    assert not vm.saved or vm.state in model.SAVED_STATES
     return replace(vm, state="running")
 
 
 def do_controlvm(vm, words):
-    assert words == ["resume"] and vm.state == "paused"
-    return replace(vm, state="running")
+    (word,) = words
+    before, after = {
+        "resume": (("paused",), "running"),
+        "pause": (("running",), "paused"),
+        "savestate": (("running", "paused"), "saved"),
+    }[word]
+    assert vm.state in before, f"{word} of a VM that is {vm.state}"
+    return replace(vm, state=after)
+
+
+def do_discardstate(vm, words):
+    assert vm.saved and words == []
+    return replace(vm, state="poweroff")
 
 
 def do_setextradata(vm, words):
-    assert words[0] == model.MARK
-    return replace(vm, managed_by=words[1])
+    name, value = words[0], words[1] if len(words) > 1 else ""
+    if name == model.MARK:
+        return replace(vm, managed_by=value)
+    return replace(vm, extra_data=extras.pairs(vm.extra_data, ((name, value),)))
+
+
+def do_guestproperty(vm, words):
+    verb, name, value = words[0], words[1], words[2] if words[0] == "set" else ""
+    assert verb in ("set", "unset")
+    return replace(vm, guest_properties=extras.pairs(vm.guest_properties, ((name, value),)))
+
+
+def do_bandwidthctl(vm, words):
+    known = {group.name: group for group in vm.bandwidth_groups}
+    assert (words[0] == "set") == (words[1] in known)
+    limit = int(options(words[2:])["--limit"].rstrip("K"))
+    known[words[1]] = extras.BandwidthGroup(words[1], limit)
+    return replace(vm, bandwidth_groups=tuple(known[name] for name in sorted(known)))
+
+
+def do_sharedfolder(vm, words):
+    known = {folder.name: folder for folder in vm.shared_folders}
+    flags = {word for word in words if word in ("--readonly", "--automount")}
+    given = options([word for word in words[1:] if word not in flags])
+    name = given["--name"]
+    if words[0] == "remove":
+        del known[name]
+    else:
+        assert name not in known
+        known[name] = extras.SharedFolder(
+            name,
+            given["--hostpath"],
+            "--readonly" in flags,
+            "--automount" in flags,
+            given.get("--auto-mount-point", ""),
+        )
+    return replace(vm, shared_folders=tuple(known[name] for name in sorted(known)))
 
 
 def do_snapshot(vm, words):
@@ -99,6 +154,17 @@ def do_modifyvm(vm, words):
             name, convert = SCALARS[option]
             vm = replace(vm, **{name: convert(words.pop(0))})
             continue
+        if option in HARDWARE:
+            item = HARDWARE[option]
+            value = item.value(words.pop(0))
+            vm = replace(vm, hardware=hardware.merged(vm.hardware, ((item.name, value),)))
+            continue
+        if option.startswith("--boot"):
+            order = list(dict(vm.hardware).get("boot_order", ["none"] * 4))
+            order[int(option[-1]) - 1] = words.pop(0)
+            pair = ("boot_order", tuple(order))
+            vm = replace(vm, hardware=hardware.merged(vm.hardware, (pair,)))
+            continue
         name, number = option.rstrip("0123456789"), int(option[len(option.rstrip("0123456789")) :])
         if name.startswith("--uart"):
             ports[number] = _serial(
@@ -128,12 +194,21 @@ def _nic(nic, name, words):
     rules = {rule.name: rule for rule in nic.port_forwards or ()}
     if name == "--nic":
         if word == "none":
-            return model.Nic(nic.number, "none", port_forwards=nic.port_forwards)
+            return model.Nic(
+                nic.number, "none", port_forwards=nic.port_forwards, properties=nic.properties
+            )
         kind = TYPES[word]
         return replace(nic, type=kind, network=nic.network if kind == nic.type else None)
-    if name == "--intnet":
-        assert nic.type == "internal"
+    if name in NETWORKS:
+        assert nic.type == NETWORKS[name]
         return replace(nic, network=word)
+    if name == "--nic-promisc":
+        return replace(nic, promiscuous=PROMISCUOUS[word])
+    if name == "--nic-bandwidth-group":
+        return replace(nic, bandwidth_group="" if word == "none" else word)
+    if name == "--nic-property":
+        key, _equals, value = word.partition("=")
+        return replace(nic, properties=extras.pairs(nic.properties or (), ((key, value),)))
     if name == "--nic-type":
         return replace(nic, adapter_type=ADAPTERS[word])
     if name == "--mac-address":
