@@ -1,5 +1,5 @@
 # Thin on purpose: one line a target, no logic. Every target also runs alone.
-.PHONY: setup tools host site destroy test lint unit sanity integration molecule e2e chaos
+.PHONY: setup tools host site destroy test lint unit sanity integration molecule e2e chaos bench
 SCENARIO ?= --all
 
 setup:
@@ -30,4 +30,7 @@ molecule: host tools
 e2e: host
 	.venv/bin/python -m pytest -rP tests/e2e
 chaos: host
+	FAULT_ROUNDS=50 .venv/bin/python -m pytest tests/integration/virtualbox/test_virtualbox_faults.py
 	.venv/bin/python -m pytest -rP tests/chaos
+bench: host
+	.venv/bin/python tests/bench/bench_virtualbox.py
