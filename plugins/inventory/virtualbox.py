@@ -14,7 +14,7 @@ description:
   - Lists the VirtualBox VMs of the user that runs Ansible, on the machine where Ansible runs.
   - It does not read the VirtualBox of another machine. For that run
     M(virtual.datacenter.virtualbox_vm_info) on that machine and M(ansible.builtin.add_host).
-  - However many VMs there are, C(VBoxManage) is called twice. All else comes from the settings
+  - However many VMs there are, C(VBoxManage) is called once. All else comes from the settings
     files of the VMs. Only O(guest_properties) and the source V(guest) of O(addresses) cost one more
     call for each running VM.
   - The name of the configuration file must end with C(virtualbox.yml) or C(virtualbox.yaml).
@@ -95,11 +95,11 @@ options:
     type: bool
     default: false
 notes:
-  - Each host has the variable C(virtualbox), a dictionary with C(name), C(uuid), C(state) (V(running),
-    V(stopped) or V(saved)), C(settings_file), C(cpus), C(memory_mb), C(os_type), C(firmware),
-    C(description), C(groups), C(managed_by), C(nics), C(snapshots), C(address) (planned) and
-    C(guest_address). Its keys mean what they mean in the result of
-    M(virtual.datacenter.virtualbox_vm_info).
+  - Each host has the variable C(virtualbox), a dictionary. Its keys are C(name), C(uuid), C(state)
+    (V(running), V(stopped) or V(saved)), C(settings_file), C(cpus), C(memory_mb), C(os_type),
+    C(firmware), C(description), C(groups), C(managed_by), C(nics) and C(snapshots), as in the
+    result of M(virtual.datacenter.virtualbox_vm_info), and C(address) (the planned one) and
+    C(guest_address).
   - The environment variables E(VBOX_USER_HOME) and E(VBOX_IPC_SOCKETID) choose another world of
     VMs.
 seealso:
@@ -149,7 +149,6 @@ from ansible import constants
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
-
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import saves
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.arguments import (
     USUAL_FOLDERS,
@@ -255,7 +254,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
             records, self.get_option("hostnames"), self.get_option("host_prefix")
         )
         self._warn(named, found)
-        # Where a host and a group share a name, Ansible gives the variables of the host to the group.
+        # Where a host has the name of a group, Ansible gives its variables to the group.
         both = sorted(set(named.hosts) & set(self.inventory.groups))
         if both:
             raise VirtualBoxError(

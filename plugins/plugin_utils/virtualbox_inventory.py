@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,22 +65,18 @@ def host_names(records: Sequence[Record], hostnames: Sequence[str], prefix: str)
     warnings: list[str] = []
     for name, record in zip(wanted, records):
         given = name
-        if count[name] > 1:
-            given = f"{name}-{record['uuid']}"
-        elif name.startswith("-") or CONTROL.search(name) or name in RESERVED_HOSTS:
+        if name.startswith("-") or CONTROL.search(name) or name in RESERVED_HOSTS:
             given = str(record["uuid"])
             warnings.append(f"the VM {name!r} cannot be a host of this name, it is {given}")
+        elif count[name] > 1:
+            given = f"{name}-{record['uuid']}"
+            warnings.append(f"another VM would be the host {name!r} too, this one is {given}")
         if given in hosts or (given != name and count[given]):
             raise VirtualBoxError(
                 f"two VMs would be the host {given!r}",
                 hint="rename one of them, or name hosts by uuid in the option hostnames",
             )
         hosts[given] = record
-    warnings += [
-        f"{number} VMs would be the host {name!r}: each got its UUID appended"
-        for name, number in count.items()
-        if number > 1
-    ]
     return Named(hosts, tuple(warnings))
 
 
@@ -100,7 +96,7 @@ def group_paths(record: Record) -> list[list[str]]:
     return chains
 
 
-def group_collisions(records: Sequence[Record]) -> list[str]:
+def group_collisions(records: Iterable[Record]) -> list[str]:
     """VirtualBox groups that become the same Ansible group, as warnings."""
     paths = {path for record in records for chain in group_paths(record) for path in chain}
     same: dict[str, list[str]] = {}

@@ -27,12 +27,10 @@ class Wishes:
 
 
 def read(client: Client, wishes: Wishes) -> dict[str, Any]:
-    """The VMs that are asked for, and why others cannot be read; guests are asked only if needed."""
+    """The VMs that are asked for, and those that cannot be read; asks guests only if needed."""
     found = survey.read_all(client)
     machines = [
-        machine
-        for machine in found.machines
-        if wishes.managed_by in (None, machine.vm.managed_by)
+        machine for machine in found.machines if wishes.managed_by in (None, machine.vm.managed_by)
     ]
     asked = [machine.vm.uuid for machine in machines if machine.vm.state == "running"]
     if not wishes.guest_properties:
