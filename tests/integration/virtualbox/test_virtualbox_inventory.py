@@ -209,12 +209,12 @@ def test_hostile_names_and_texts(world, inventory):
     assert {"{{ 1 + 1 }}", "<inaccessible>", "a:b"} <= set(hosts)
     assert not any("\n" in host or host.startswith("-") for host in hosts)
     assert "cannot be a host of this name" in " ".join(warnings.split())
-    message = "msg={{ inventory_hostname }} {{ virtualbox.description }}"
+    message = json.dumps({"msg": "is {{ inventory_hostname }} {{ virtualbox.description }}"})
     done = inventory.run(
         "ansible", "all", "-m", "ansible.builtin.debug", "-a", message, addresses=[]
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "{{ 1 + 1 }} {{ lookup('pipe', 'id') }}" in done.stdout
+    assert "is {{ 1 + 1 }} {{ lookup('pipe', 'id') }}" in done.stdout
     assert "uid=" not in done.stdout
 
 
