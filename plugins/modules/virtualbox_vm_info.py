@@ -13,6 +13,8 @@ author:
   - The virtual.datacenter contributors (@virtual-datacenter)
 description:
   - Reads VMs as data, in the shape of the options of M(virtual.datacenter.virtualbox_vm).
+  - A VM has to meet all the options that are set. Only the VMs that do are read in full, so a
+    narrow question is a quick one.
 extends_documentation_fragment:
   - virtual.datacenter.virtualbox
   - virtual.datacenter.virtualbox.attributes_info
@@ -21,9 +23,22 @@ options:
   name:
     description: Read only the VMs of this name.
     type: str
+  uuid:
+    description: Read only the VM with this UUID.
+    type: str
   managed_by:
     description: Read only the VMs that carry the mark of this data center.
     type: str
+  group:
+    description: Read only the VMs in this VirtualBox group, as V(/lab), or in one below it.
+    type: str
+  running:
+    description: Read only VMs that run or are paused if V(true), only others if V(false).
+    type: bool
+  guest_properties:
+    description: Read the guest properties too. It costs one more call for each running VM.
+    type: bool
+    default: false
   folder:
     description:
       - Absolute path of a folder of VMs. Creations and removals of VMs in it that were interrupted
@@ -31,6 +46,9 @@ options:
     type: path
 seealso:
   - module: virtual.datacenter.virtualbox_vm
+  - module: virtual.datacenter.virtualbox_info
+  - plugin: virtual.datacenter.virtualbox
+    plugin_type: inventory
 """
 
 EXAMPLES = r"""
@@ -38,6 +56,13 @@ EXAMPLES = r"""
   virtual.datacenter.virtualbox_vm_info:
     managed_by: lab
   register: found
+
+- name: Read the addresses that the guest additions of running VMs tell
+  virtual.datacenter.virtualbox_vm_info:
+    group: /lab
+    running: true
+    guest_properties: true
+  register: live
 
 - name: Show their states
   ansible.builtin.debug:
@@ -47,7 +72,8 @@ EXAMPLES = r"""
 RETURN = r"""
 vms:
   description: The VMs, by name. Their keys are those of
-    RV(virtual.datacenter.virtualbox_vm#module:vm).
+    RV(virtual.datacenter.virtualbox_vm#module:vm), and C(guest_properties) if O(guest_properties)
+    is set.
   returned: success
   type: list
   elements: dict
@@ -59,6 +85,15 @@ vms:
       cpus: 2
       memory_mb: 2048
       managed_by: lab
+inaccessible:
+  description: All VMs that VirtualBox lists but cannot read, whatever else is asked for.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - uuid: 0c1a2b3c-1111-4222-8333-444455556667
+      settings_file: /srv/virtualbox/lab/old/old.vbox
+      reason: No such file or directory
 interrupted:
   description: Names of VMs whose creation or removal was interrupted, if O(folder) is set.
   returned: success
@@ -84,8 +119,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     arguments,
     journal,
     model,
-    parser,
     reader,
+    survey,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
@@ -97,22 +132,48 @@ READERS = 4
 
 OPTIONS: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str"},
+    "uuid": {"type": "str"},
     "managed_by": {"type": "str"},
+    "group": {"type": "str"},
+    "running": {"type": "bool"},
+    "guest_properties": {"type": "bool", "default": False},
     "folder": {"type": "path"},
 }
 
 
-def read_vms(client: Client, name: str | None, managed_by: str | None) -> list[model.Vm]:
-    """The VMs that are asked for, by name."""
-    listed = [
-        uuid
-        for known, uuid in reader.list_vms(client)
-        if known != parser.INACCESSIBLE and name in (None, known)
-    ]
+def matches(vm: model.Vm, options: t.Mapping[str, t.Any]) -> bool:
+    """Whether a VM meets all the options that are set."""
+    group = options["group"]
+    below = f"/{group.strip('/')}/" if group and group.strip("/") else "/"
+    return (
+        options["name"] in (None, vm.name)
+        and (options["uuid"] is None or options["uuid"].strip("{}").lower() == vm.uuid)
+        and options["managed_by"] in (None, vm.managed_by)
+        and (group is None or any(f"{path}/".startswith(below) for path in vm.groups or ()))
+        and options["running"] in (None, vm.state == "running")
+    )
+
+
+def read_vms(
+    client: Client, options: t.Mapping[str, t.Any]
+) -> tuple[list[dict[str, t.Any]], list[dict[str, str]]]:
+    """The VMs that are asked for, by name, and all that cannot be read."""
+    found = survey.read_all(client)
+    asked = [machine for machine in found.machines if matches(machine.vm, options)]
     with ThreadPoolExecutor(READERS) as pool:
-        found = list(pool.map(lambda uuid: reader.read_vm(client, uuid), listed))
-    vms = [vm for vm in found if vm is not None and managed_by in (None, vm.managed_by)]
-    return sorted(vms, key=lambda vm: (vm.name, vm.uuid))
+        vms = list(pool.map(lambda machine: reader.read_vm(client, machine.vm.uuid), asked))
+    live = [machine.vm.uuid for machine in asked if machine.vm.state == "running"]
+    told = survey.ask_guests(client, live) if options["guest_properties"] else {}
+    described = []
+    for machine, vm in zip(asked, vms):
+        # Removed while it was read.
+        if vm is None:
+            continue
+        shown = model.describe_vm(vm)
+        if options["guest_properties"]:
+            shown["guest_properties"] = told.get(vm.uuid, machine.guest_properties)
+        described.append(shown)
+    return described, [vars(item).copy() for item in found.inaccessible]
 
 
 def main() -> None:
@@ -123,14 +184,15 @@ def main() -> None:
     client = arguments.make_client(module)
     folder = arguments.absolute(module, "folder", module.params["folder"])
     try:
-        vms = read_vms(client, module.params["name"], module.params["managed_by"])
+        vms, inaccessible = read_vms(client, module.params)
     except VirtualBoxError as error:
         module.fail_json(**error.as_result())
     except OSError as error:
         module.fail_json(msg=str(error), error_code="OS_ERROR")
     module.exit_json(
         changed=False,
-        vms=[model.describe_vm(vm) for vm in vms],
+        vms=vms,
+        inaccessible=inaccessible,
         interrupted=journal.interrupted_vms(folder) if folder else [],
         processes=client.processes,
     )

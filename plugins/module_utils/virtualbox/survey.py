@@ -114,6 +114,12 @@ def read_file(path: str) -> MachineFile | str:
         return str(error)
 
 
+def _read_files() -> tuple[dict[str, str], dict[str, MachineFile | str]]:
+    """Path and content of every settings file by UUID."""
+    files = registry()
+    return files, {uuid: read_file(path) for uuid, path in files.items()}
+
+
 def _settings_file(client: Client, uuid: str) -> str | None:
     """Ask VirtualBox itself where the settings file is; None if the VM is gone."""
     try:
@@ -160,9 +166,11 @@ def read_all(client: Client) -> Survey:
     """
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(client.read, "list", "runningvms")
-        files = registry()
-        read = {uuid: read_file(path) for uuid, path in files.items()}
+        files, read = _read_files()
         text = asked.result()
+    if not files:
+        # The call may have made or mended VirtualBox.xml.
+        files, read = _read_files()
     good = [(found.vm.name, uuid) for uuid, found in read.items() if not isinstance(found, str)]
     running = {uuid for _name, uuid in listing(text, good)}
     uuids = list(files)
