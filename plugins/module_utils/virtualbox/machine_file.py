@@ -13,7 +13,11 @@ import typing as t
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import model, parser
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+    model,
+    parser,
+    reader,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
     VirtualBoxError,
 )
@@ -55,7 +59,7 @@ def _state(machine: ElementTree.Element) -> str:
 def _nic(adapter: ElementTree.Element, hidden: dict[str, t.Any]) -> model.Nic:
     number = int(adapter.get("slot", "0")) + 1
     if adapter.get("enabled") != "true":
-        return model.Nic(number, "none")
+        return model.Nic(number, "none", properties=tuple(sorted(hidden["properties"].items())))
     word, network = "null", None
     for child in adapter:
         found = NIC_ELEMENTS.get(child.tag.replace(NAMESPACE, ""))
@@ -73,12 +77,24 @@ def _nic(adapter: ElementTree.Element, hidden: dict[str, t.Any]) -> model.Nic:
         chips.get(chip, chip),
         hidden["cable"],
         tuple(sorted(rules, key=lambda rule: rule.name)),
+        model.PROMISCUOUS_POLICIES.get(hidden["promiscuous"], "deny"),
+        hidden["bandwidth_group"],
+        tuple(sorted(hidden["properties"].items())),
     )
 
 
 def _number(element: ElementTree.Element | None, attribute: str) -> int | None:
     text = element.get(attribute) if element is not None else None
     return int(text) if text else None
+
+
+def _cpus(machine: ElementTree.Element, hardware: ElementTree.Element) -> int:
+    """VirtualBox 7.1 and later keep them apart from the hardware if the chipset is not PIIX3."""
+    places = (hardware, machine.find(f"{NAMESPACE}Platform"))
+    found = [
+        _number(place.find(f"{NAMESPACE}CPU"), "count") for place in places if place is not None
+    ]
+    return next((count for count in found if count), 1)
 
 
 def machine_file(text: str | bytes, path: str) -> MachineFile:
@@ -94,7 +110,7 @@ def machine_file(text: str | bytes, path: str) -> MachineFile:
         uuid=settings["uuid"],
         state=_state(machine),
         settings_file=path,
-        cpus=_number(hardware.find(f"{NAMESPACE}CPU"), "count") or 1,
+        cpus=_cpus(machine, hardware),
         memory_mb=_number(hardware.find(f"{NAMESPACE}Memory"), "RAMSize"),
         os_type=settings["os_type"],
         firmware=(firmware.get("type", "BIOS") if firmware is not None else "BIOS").lower(),
@@ -108,10 +124,6 @@ def machine_file(text: str | bytes, path: str) -> MachineFile:
         snapshots=tuple(
             model.Snapshot(item["name"], item["uuid"]) for item in settings["snapshots"]
         ),
+        **reader.extras_of(settings),
     )
-    properties = hardware.iterfind(f"{NAMESPACE}GuestProperties/{NAMESPACE}GuestProperty")
-    return MachineFile(
-        vm,
-        settings["extra_data"],
-        {item.get("name", ""): item.get("value", "") for item in properties},
-    )
+    return MachineFile(vm, settings["extra_data"], settings["guest_properties"])

@@ -167,7 +167,9 @@ def settings(text: str | bytes) -> dict[str, t.Any]:
         raise VirtualBoxError("the settings file of the VM has no Machine element")
     hardware = machine.find(f"{NAMESPACE}Hardware")
     adapters: dict[int, dict[str, t.Any]] = {}
-    module = machine.find(f".//{NAMESPACE}TrustedPlatformModule")
+    # Below the machine itself lie the hardware of its snapshots too.
+    inside = hardware if hardware is not None else ElementTree.Element("none")
+    module = inside.find(f"{NAMESPACE}TrustedPlatformModule")
     devices: list[dict[str, t.Any]] = []
     if hardware is not None:
         for adapter in hardware.iterfind(f"{NAMESPACE}Network/{NAMESPACE}Adapter"):
@@ -235,7 +237,7 @@ def settings(text: str | bytes) -> dict[str, t.Any]:
         "tpm_type": "none" if module is None else module.get("type", "none"),
         "bandwidth_groups": [
             (group.get("name", ""), int(group.get("maxBytesPerSec", "0")))
-            for group in machine.iterfind(f".//{NAMESPACE}BandwidthGroup")
+            for group in inside.iterfind(f".//{NAMESPACE}BandwidthGroup")
             if group.get("type") == "Network"
         ],
         "shared_folders": [
@@ -246,14 +248,10 @@ def settings(text: str | bytes) -> dict[str, t.Any]:
                 "auto_mount": _flag(folder.get("autoMount"), False),
                 "mount_point": folder.get("autoMountPoint", ""),
             }
-            for folder in (hardware if hardware is not None else machine).iterfind(
-                f"{NAMESPACE}SharedFolders/{NAMESPACE}SharedFolder"
-            )
+            for folder in inside.iterfind(f"{NAMESPACE}SharedFolders/{NAMESPACE}SharedFolder")
         ],
         "guest_properties": {
             item.get("name", ""): item.get("value", "")
-            for item in (hardware if hardware is not None else machine).iterfind(
-                f"{NAMESPACE}GuestProperties/{NAMESPACE}GuestProperty"
-            )
+            for item in inside.iterfind(f"{NAMESPACE}GuestProperties/{NAMESPACE}GuestProperty")
         },
     }

@@ -135,24 +135,31 @@ def build_vm(info: dict[str, t.Any], settings: dict[str, t.Any]) -> model.Vm:
             model.Snapshot(item["name"], item["uuid"]) for item in settings["snapshots"]
         ),
         hardware=hardware.read(scalars, settings),
-        bandwidth_groups=tuple(
+        **extras_of(settings),
+        own_disks=tuple(settings["own_disks"]),
+    )
+
+
+def extras_of(settings: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What a VM has beside hardware, all of it from the settings file; pure."""
+    return {
+        "bandwidth_groups": tuple(
             extras.BandwidthGroup(name, limit // extras.KIB)
             for name, limit in sorted(settings["bandwidth_groups"])
         ),
-        shared_folders=tuple(
+        "shared_folders": tuple(
             sorted(
                 (extras.SharedFolder(**folder) for folder in settings["shared_folders"]),
                 key=lambda folder: folder.name,
             )
         ),
-        extra_data=tuple(
+        "extra_data": tuple(
             (name, value)
             for name, value in sorted(settings["extra_data"].items())
             if not name.startswith(extras.OURS)
         ),
-        guest_properties=tuple(sorted(settings["guest_properties"].items())),
-        own_disks=tuple(settings["own_disks"]),
-    )
+        "guest_properties": tuple(sorted(settings["guest_properties"].items())),
+    }
 
 
 def _nics(info: dict[str, t.Any], settings: dict[str, t.Any]) -> t.Iterator[model.Nic]:

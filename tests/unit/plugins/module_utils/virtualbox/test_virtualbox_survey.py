@@ -9,6 +9,7 @@ from xml.sax.saxutils import quoteattr
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+    hardware,
     machine_file,
     model,
     parser,
@@ -44,6 +45,8 @@ def test_the_settings_file_tells_what_showvminfo_tells(recorded, name):
         "storage_controllers",
         "storage_attachments",
         "serial_ports",
+        "boot_order",
+        *(item.name for item in hardware.TABLE),
     }
 
 
