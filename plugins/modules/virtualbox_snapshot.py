@@ -205,6 +205,7 @@ stderr:
 import os
 import re
 import typing as t
+from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
@@ -373,6 +374,8 @@ class Task:
                 snapshot_apply.recover(self.client, note)
             return
         snapshot_apply.Run(self.client, plan, self.wish.name).carry_out()
+        started = tuple(action.vm for action in plan.actions if action.kind == "start")
+        self.wish = replace(self.wish, reached=started)
 
 
 def shown(

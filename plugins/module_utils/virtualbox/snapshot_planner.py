@@ -36,6 +36,8 @@ class SnapshotWish:
     description: str | None = None
     managed_by: str | None = None
     allow_power_cycle: bool = False
+    # UUIDs of VMs that this run has put back and started, so that they have changed since.
+    reached: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,13 @@ def _restored(
             error_code="VBOX_E_OBJECT_NOT_FOUND",
         )
     vms = tuple(vm for vm, _snapshot in found)
-    back = [(vm, snapshot) for vm, snapshot in found if snapshot and not vm.at(snapshot)]
+    back = [
+        (vm, snapshot)
+        for vm, snapshot in found
+        if snapshot
+        and not vm.at(snapshot)
+        and not (vm.uuid in wish.reached and vm.on and vm.current == snapshot.uuid)
+    ]
     on = [vm for vm, _snapshot in back if vm.on]
     if on and not wish.allow_power_cycle:
         names = ", ".join(f"'{vm.name}' is {vm.state}" for vm in on)
