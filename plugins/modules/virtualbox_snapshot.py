@@ -305,7 +305,7 @@ class Task:
     def _read(self) -> tuple[SnapshotVm, ...]:
         if not self.uuids:
             listed = reader.list_vms(self.client)
-            self.uuids = snapshot_apply.resolve(self.client, self.names, listed)
+            self.uuids = snapshot_apply.resolve(self.names, listed)
         found = []
         for name, uuid in zip(self.names, self.uuids):
             vm = snapshot_apply.settled(self.client, uuid) if uuid else None

@@ -196,7 +196,7 @@ def _power(client: Client, vm: SnapshotVm, note: notes.Note) -> VirtualBoxError 
     return None
 
 
-def resolve(client: Client, names: t.Sequence[str], listed: list[tuple[str, str]]) -> list[str]:
+def resolve(names: t.Sequence[str], listed: list[tuple[str, str]]) -> list[str]:
     """The UUIDs of VMs that are named by name or UUID, empty for one that does not exist."""
     found: list[str] = []
     for name in names:

@@ -1,0 +1,465 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: virtualbox_appliance
+short_description: Export VirtualBox VMs to an OVA or OVF file, and import them from one
+version_added: 0.1.0
+author:
+  - The virtual.datacenter contributors (@virtual-datacenter)
+description:
+  - Writes VMs to an appliance, or makes VMs from one, whole or not at all.
+  - An export is written aside and put in its place when it is complete, so there is never half a
+    file at O(path).
+  - What an interrupted export or import has left is found by a note, removed by the next run with
+    the same options, and made anew. Files and VMs without a note are never touched.
+  - What is in an appliance is read from its OVF descriptor.
+extends_documentation_fragment:
+  - virtual.datacenter.virtualbox
+  - virtual.datacenter.virtualbox.attributes
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - With O(overwrite=true) every run exports again.
+options:
+  path:
+    description:
+      - Absolute path of the appliance. It ends in C(.ova) for a single file, or in C(.ovf) for a
+        descriptor with its disks beside it. Its folder must exist.
+    type: path
+    required: true
+  state:
+    description:
+      - With V(exported) the appliance exists. One that exists is not compared with the VMs beyond
+        their names; that it holds other VMs is an error.
+      - With V(imported) the VMs of the appliance exist. A VM that exists is not changed; where it
+        differs from the options, there is a warning. If only some of the VMs exist, it is an
+        error.
+    type: str
+    choices: [exported, imported]
+    required: true
+  vms:
+    description: With O(state=exported), names or UUIDs of the VMs. All have to be off.
+    type: list
+    elements: str
+  format:
+    description: Version of the OVF standard that is written.
+    type: str
+    choices: [ovf09, ovf10, ovf20]
+    default: ovf10
+  manifest:
+    description: Whether the appliance holds the checksums of its files.
+    type: bool
+    default: true
+  overwrite:
+    description: Whether an appliance that exists is written anew, on each run.
+    type: bool
+    default: false
+  name:
+    description:
+      - Name for the imported VM. The default is the name in the appliance. An appliance of
+        several VMs keeps their names.
+    type: str
+  folder:
+    description:
+      - Absolute path of the folder that the folder of the imported VM is made in. The default is
+        the default folder of VirtualBox.
+    type: path
+  groups:
+    description: Groups of the imported VMs, each beginning with a slash. The default is no group.
+    type: list
+    elements: str
+  cpus:
+    description: Number of processors of the imported VMs. The default is told by the appliance.
+    type: int
+  memory_mb:
+    description: Memory of the imported VMs in MiB. The default is told by the appliance.
+    type: int
+  managed_by:
+    description:
+      - Name of the datacenter. Imported VMs get it as their mark. VMs that exist or are exported
+        must carry it, else nothing is changed.
+    type: str
+  mac_policy:
+    description:
+      - Which NICs of imported VMs keep the MAC address that is in the appliance, none with V(new).
+    type: str
+    choices: [new, keep_nat, keep_all]
+    default: new
+  accept_eula:
+    description:
+      - Whether you accept the licence agreements in the appliance. Without it, an appliance that
+        has one is not imported.
+    type: bool
+    default: false
+seealso:
+  - module: virtual.datacenter.virtualbox_vm
+  - module: virtual.datacenter.virtualbox_snapshot
+"""
+
+EXAMPLES = r"""
+- name: Two machines in one file
+  virtual.datacenter.virtualbox_appliance:
+    path: /srv/appliances/lab.ova
+    state: exported
+    vms: [gateway01, build01]
+
+- name: A machine from a file
+  virtual.datacenter.virtualbox_appliance:
+    path: /srv/appliances/build.ova
+    state: imported
+    name: build02
+    groups: [/lab]
+    cpus: 4
+    memory_mb: 4096
+    managed_by: lab
+"""
+
+RETURN = r"""
+appliance:
+  description: What the appliance holds; in check mode what it would hold.
+  returned: success
+  type: dict
+  contains:
+    path:
+      description: Path of the appliance.
+      type: str
+      returned: always
+    vms:
+      description: The VMs in it, with C(name), C(cpus), C(memory_mb) and C(eula), which tells
+        whether there is a licence agreement.
+      type: list
+      elements: dict
+      returned: always
+  sample:
+    path: /srv/appliances/build.ova
+    vms:
+      - name: build01
+        cpus: 2
+        memory_mb: 2048
+        eula: false
+vms:
+  description: The exported or imported VMs. Check mode does not know the UUIDs of VMs that would be
+    made.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the VM.
+      type: str
+      returned: always
+    uuid:
+      description: UUID of the VM.
+      type: str
+      returned: if the VM exists
+    cpus:
+      description: Number of processors.
+      type: int
+      returned: always
+    memory_mb:
+      description: Memory in MiB.
+      type: int
+      returned: always
+  sample:
+    - name: build02
+      uuid: 5ea95ce7-b04b-4616-b814-c7a87829106d
+      cpus: 4
+      memory_mb: 4096
+actions:
+  description: What was done, or in check mode would be done, in order.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - action: import
+      text: import 'build02' from /srv/appliances/build.ova
+      command: [import, /srv/appliances/build.ova, --vsys, "0", --vmname, build02]
+processes:
+  description: How many times C(VBoxManage) was called.
+  returned: success
+  type: int
+  sample: 6
+error_code:
+  description: Name of the error, from VirtualBox or from this module.
+  returned: failure
+  type: str
+cmd:
+  description: The call of C(VBoxManage) that failed, if it was one.
+  returned: failure
+  type: list
+  elements: str
+stderr:
+  description: Error text of that call.
+  returned: failure
+  type: str
+"""
+
+import os
+import typing as t
+from dataclasses import replace
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+    appliance_apply,
+    appliance_file,
+    appliance_planner,
+    arguments,
+    model,
+    parser,
+    reader,
+    snapshot_apply,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.appliance_planner import (  # noqa: E501
+    AppliancePlan,
+    ApplianceWish,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+    VirtualBoxError,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.journal import Journal
+
+OPTIONS: dict[str, dict[str, t.Any]] = {
+    "path": {"type": "path", "required": True},
+    "state": {"type": "str", "choices": ["exported", "imported"], "required": True},
+    "vms": {"type": "list", "elements": "str"},
+    "format": {"type": "str", "choices": ["ovf09", "ovf10", "ovf20"], "default": "ovf10"},
+    "manifest": {"type": "bool", "default": True},
+    "overwrite": {"type": "bool", "default": False},
+    "name": {"type": "str"},
+    "folder": {"type": "path"},
+    "groups": {"type": "list", "elements": "str"},
+    "cpus": {"type": "int"},
+    "memory_mb": {"type": "int"},
+    "managed_by": {"type": "str"},
+    "mac_policy": {
+        "type": "str",
+        "choices": list(appliance_planner.MAC_OPTIONS),
+        "default": "new",
+    },
+    "accept_eula": {"type": "bool", "default": False},
+}
+
+
+def make_wish(module: AnsibleModule) -> ApplianceWish:
+    """The task as a wish."""
+    params = module.params
+    path = arguments.absolute(module, "path", params["path"]) or ""
+    if not path.lower().endswith((".ova", ".ovf")):
+        raise VirtualBoxError(f"{path} must end in .ova or .ovf", error_code="BAD_OPTION")
+    if params["name"] == "" or (params["state"] == "exported" and not params["vms"]):
+        raise VirtualBoxError("the task names no VM", error_code="BAD_OPTION")
+    groups = params["groups"]
+    for group in groups or ():
+        if not group.startswith("/") or "," in group:
+            raise VirtualBoxError(
+                f"the group '{group}' must begin with a slash and have no comma",
+                error_code="BAD_OPTION",
+            )
+    return ApplianceWish(
+        path=path,
+        state=params["state"],
+        folder=arguments.absolute(module, "folder", params["folder"]) or "",
+        groups=None if groups is None else tuple(groups) or ("/",),
+        **{
+            name: params[name]
+            for name in (
+                "format",
+                "manifest",
+                "overwrite",
+                "name",
+                "cpus",
+                "memory_mb",
+                "managed_by",
+                "mac_policy",
+                "accept_eula",
+            )
+        },
+    )
+
+
+class Task:
+    """One run of the module."""
+
+    def __init__(
+        self, client: Client, wish: ApplianceWish, names: list[str], check_mode: bool
+    ) -> None:
+        self.client = client
+        self.wish = wish
+        self.names = names
+        self.check_mode = check_mode
+        self.note: appliance_apply.Note = {}
+        self.found: appliance_file.Appliance | None = None
+        self.vms: list[model.Vm] = []
+        self.systems: tuple[appliance_file.System, ...] = ()
+        self.journal: Journal | None = None
+
+    def _read_note(self, journal: Journal) -> None:
+        self.journal = journal
+        self.note = journal.read()
+        if self.note and not self.check_mode:
+            appliance_apply.wait_for_end(self.client, self.note)
+            self.note = journal.read()
+
+    # --- export -------------------------------------------------------------------------------
+
+    def _plan_export(self) -> AppliancePlan:
+        folder = os.path.dirname(self.wish.path)
+        if not os.path.isdir(folder):
+            raise VirtualBoxError(f"there is no folder {folder}", error_code="VBOX_E_FILE_ERROR")
+        listed = reader.list_vms(self.client)
+        self.vms = []
+        for name, uuid in zip(self.names, snapshot_apply.resolve(self.names, listed)):
+            vm = reader.read_vm(self.client, uuid) if uuid else None
+            if vm is None and self.check_mode:
+                # An earlier task would have made it.
+                vm = model.Vm(name=name, uuid=name, state="poweroff")
+                vm = replace(vm, managed_by=self.wish.managed_by)
+            if vm is None:
+                raise VirtualBoxError(
+                    f"there is no VM '{name}'", error_code="VBOX_E_OBJECT_NOT_FOUND"
+                )
+            self.vms.append(vm)
+        if len({vm.name for vm in self.vms}) < len(self.vms):
+            raise VirtualBoxError("two of the VMs have one name", error_code="AMBIGUOUS_NAME")
+        self._read_note(Journal(folder, self.wish.path))
+        torn = self.note.get("phase") == appliance_apply.FINISHING
+        try:
+            self.found = appliance_file.read(self.wish.path)
+        except VirtualBoxError:
+            if not torn and not self.wish.overwrite:
+                raise
+            self.found = appliance_file.Appliance(self.wish.path)
+        return appliance_planner.plan_export(self.vms, self.found, self.wish, bool(self.note), torn)
+
+    # --- import -------------------------------------------------------------------------------
+
+    def _plan_import(self) -> AppliancePlan:
+        if not self.wish.folder:
+            folder = parser.default_folder(self.client.read("list", "systemproperties"))
+            self.wish = replace(self.wish, folder=folder)
+        self.found = appliance_file.read(self.wish.path)
+        if self.found is None:
+            if not self.check_mode or self.wish.name is None:
+                raise VirtualBoxError(
+                    f"there is no appliance {self.wish.path}", error_code="VBOX_E_FILE_ERROR"
+                )
+            # An earlier task would have fetched it.
+            system = appliance_file.System(self.wish.name)
+            self.found = appliance_file.Appliance(self.wish.path, (system,))
+        self.systems = appliance_planner.wanted_systems(self.found, self.wish)
+        places = appliance_planner.places(self.systems, self.wish)
+        self._read_note(Journal(self.wish.folder, f"import {min(places.values())}"))
+        half = self.note.get("phase") == appliance_apply.MAKING
+        existing, unmarked = self._existing(half)
+        return appliance_planner.plan_import(self.systems, existing, self.wish, half, unmarked)
+
+    def _existing(self, half: bool) -> tuple[dict[str, model.Vm], list[str]]:
+        """The VMs that are there, without those that an interrupted import has half made."""
+        folders = self.note.get("folders", ())
+        noted = appliance_apply.registered_below(folders) if self.note else []
+        listed = reader.list_vms(self.client)
+        existing: dict[str, model.Vm] = {}
+        for system in self.systems:
+            known = [item for item in listed if not (half and item[1] in noted)]
+            uuid = reader.find_uuid(known, system.name)
+            vm = reader.read_vm(self.client, uuid) if uuid else None
+            if vm is not None:
+                existing[system.name] = vm
+        self.vms = list(existing.values())
+        return existing, [] if half else noted
+
+    # --- both ---------------------------------------------------------------------------------
+
+    def plan(self) -> AppliancePlan:
+        """Read the actual state and plan from it."""
+        return self._plan_export() if self.wish.state == "exported" else self._plan_import()
+
+    def carry_out(self, plan: AppliancePlan) -> None:
+        """Apply a plan."""
+        assert self.journal is not None
+        for action in plan.actions:
+            if action.kind == "export":
+                replaces = self.wish.overwrite or (
+                    self.note.get("phase") == appliance_apply.FINISHING
+                )
+                appliance_apply.export(self.client, action, self.wish, self.journal, replaces)
+                # Written in this run: not once more.
+                self.wish = replace(self.wish, overwrite=False)
+            elif action.kind == "clean" and self.wish.state == "exported":
+                # What is put in place in part keeps its note until it is done again.
+                if self.note.get("phase") == appliance_apply.MAKING:
+                    appliance_apply.clean_export(self.journal)
+            elif action.kind == "clean":
+                appliance_apply.clean_import(self.client, self.note, self.journal)
+            elif action.kind == "import":
+                appliance_apply.import_vms(
+                    self.client,
+                    action,
+                    self.systems,
+                    appliance_planner.places(self.systems, self.wish),
+                    self.wish,
+                    self.journal,
+                )
+            elif action.argv:
+                appliance_apply.call(self.client, action)
+
+    def settle(self) -> None:
+        """Nothing is left to be done, so a note is of no more use."""
+        if self.journal is not None and self.note:
+            self.journal.end()
+
+    def shown(self) -> list[dict[str, t.Any]]:
+        """The VMs as the module returns them."""
+        return [
+            {"name": vm.name, "uuid": vm.uuid, "cpus": vm.cpus, "memory_mb": vm.memory_mb}
+            for vm in self.vms
+        ]
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec=arguments.argument_spec(**OPTIONS),
+        required_if=[["state", "exported", ["vms"]]],
+        supports_check_mode=True,
+    )
+    client = arguments.make_client(module)
+    try:
+        task = Task(client, make_wish(module), module.params["vms"] or [], module.check_mode)
+        outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
+        if not module.check_mode:
+            task.settle()
+    except VirtualBoxError as error:
+        module.fail_json(**error.as_result())
+    except OSError as error:
+        module.fail_json(msg=str(error), error_code="OS_ERROR")
+    if task.wish.state == "imported" and not outcome.actions:
+        for vm in task.vms:
+            for text in appliance_planner.differences(vm, task.wish):
+                module.warn(f"the VM '{vm.name}' exists and is left as it is: {text}")
+    foreseen = module.check_mode and outcome.actions
+    if task.wish.state == "exported":
+        appliance = outcome.after if foreseen else appliance_planner.describe(task.found)
+        vms = task.shown()
+    else:
+        appliance = appliance_planner.describe(task.found)
+        vms = outcome.after["vms"] if foreseen else task.shown()
+    module.exit_json(
+        changed=bool(outcome.actions),
+        appliance=appliance,
+        vms=vms,
+        actions=[action.as_result() for action in outcome.actions],
+        processes=client.processes,
+        diff={"before": outcome.before, "after": outcome.after},
+    )
+
+
+if __name__ == "__main__":
+    main()
