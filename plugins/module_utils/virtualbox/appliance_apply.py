@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import typing as t
 from xml.etree import ElementTree
@@ -84,7 +85,11 @@ def export(
     folder = workshop(journal)
     output = os.path.join(folder, os.path.basename(wish.path))
     note = {"what": "export", "phase": MAKING, "path": wish.path, "argument": output}
-    journal.begin(note)
+    earlier = journal.read()
+    # Files that an interrupted run was just putting in place stay noted until they are replaced.
+    journal.begin(
+        {**note, "files": earlier.get("files", []), "phase": earlier.get("phase", MAKING)}
+    )
     try:
         # VBoxManage makes no folder, and overwrites no file.
         shutil.rmtree(folder, ignore_errors=True)
@@ -105,21 +110,24 @@ def _unknown(error: Exception) -> bool:
 
 
 def _place(folder: str, wish: ApplianceWish, journal: Journal, note: Note, replaces: bool) -> None:
-    target = os.path.dirname(wish.path)
+    target, name_of_it = os.path.split(wish.path)
     # The descriptor last: without it, the other files are no appliance.
-    names = sorted(os.listdir(folder), key=lambda name: (name == os.path.basename(wish.path), name))
-    taken = [name for name in names if os.path.lexists(os.path.join(target, name))]
-    if taken and not replaces:
+    names = sorted(os.listdir(folder), key=lambda name: (name == name_of_it, name))
+    old = _old_files(wish.path) | set(journal.read().get("files", ()))
+    mine = {name_of_it, *old} if replaces else set()
+    taken = [
+        name for name in names if name not in mine and os.path.lexists(os.path.join(target, name))
+    ]
+    if taken:
         raise VirtualBoxError(
             f"{os.path.join(target, taken[0])} is in the way of the appliance {wish.path}",
-            hint="remove it, or set overwrite to true",
+            hint="remove it, or export into another folder",
             error_code="VBOX_E_FILE_ERROR",
         )
-    old = _old_files(wish.path)
     for name in names:
         with open(os.path.join(folder, name), "rb") as stream:
             os.fsync(stream.fileno())
-    journal.begin({**note, "phase": FINISHING})
+    journal.begin({**note, "phase": FINISHING, "files": names})
     for name in names:
         os.replace(os.path.join(folder, name), os.path.join(target, name))
     for name in old - set(names):
@@ -128,20 +136,20 @@ def _place(folder: str, wish: ApplianceWish, journal: Journal, note: Note, repla
 
 
 def _old_files(path: str) -> set[str]:
-    """The disks of an OVF that is replaced; only those that lie beside it."""
+    """The files of an OVF that is replaced; only those that lie beside it."""
     if path.lower().endswith(".ova") or not os.path.exists(path):
         return set()
     try:
         found = appliance_file.read(path)
     except VirtualBoxError:
         return set()
-    stem = os.path.splitext(os.path.basename(path))[0]
     # A descriptor may name anything: only what VBoxManage itself would have written goes.
-    return {
+    disks = {
         name
         for name in (found.files if found else ())
-        if os.path.basename(name) == name and name.startswith(f"{stem}-disk")
+        if re.fullmatch(r"[^/]+-disk\d{3,}\.[a-z0-9]+", name)
     }
+    return {*disks, f"{os.path.splitext(os.path.basename(path))[0]}.mf"}
 
 
 # --- import -----------------------------------------------------------------------------------

@@ -74,9 +74,16 @@ def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
+def _kind(element: ElementTree.Element) -> str:
+    """The name of an element; OVF 0.9 says it by a type instead."""
+    declared = element.get("{http://www.w3.org/2001/XMLSchema-instance}type", "")
+    name, _underscore, kind = declared.rpartition(":")[2].rpartition("_")
+    return name if kind == "Type" else _local(element.tag)
+
+
 def _children(element: ElementTree.Element, *names: str) -> t.Iterator[ElementTree.Element]:
     for child in element:
-        if _local(child.tag) == names[0]:
+        if _kind(child) == names[0]:
             if len(names) == 1:
                 yield child
             else:

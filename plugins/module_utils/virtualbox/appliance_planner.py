@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.erro
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.model import Vm
 
+# VirtualBox names the disks in an appliance after the VM, and with one of these in the name it
+# writes an appliance that it cannot read.
+UNREADABLE = re.compile(r'["/\\\x00-\x1f]')
 MAC_OPTIONS = {"new": (), "keep_nat": ("keepnatmacs",), "keep_all": ("keepallmacs",)}
 
 
@@ -105,6 +109,13 @@ def plan_export(
             f"a VM has to be off to be exported, but {', '.join(on)}",
             hint="stop it first; what it has in memory is no part of an appliance",
             error_code="VBOX_E_INVALID_VM_STATE",
+        )
+    odd = [name for name in names if UNREADABLE.search(name)]
+    if odd:
+        raise VirtualBoxError(
+            f"VirtualBox could not import what it exports of a VM with the name {odd[0]!r}",
+            hint="rename the VM: no quotes, slashes, and line breaks",
+            error_code="BAD_OPTION",
         )
     made = Appliance(wish.path, tuple(System(vm.name, vm.cpus, vm.memory_mb) for vm in vms))
     argv = ["export", *(vm.uuid for vm in vms), "--output", wish.path, f"--{wish.format}"]
