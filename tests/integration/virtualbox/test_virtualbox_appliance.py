@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import client
 
 MODULE = "virtualbox_appliance"
-HOSTILE = ["-dash", "quo\"te's $(id)", "two\nlines", ' 0: Suggested OS type: "x"', "ü 漢 <b>&amp;"]
+HOSTILE = ["-dash", "quote's $(id)", " 0: Suggested OS type: x", "ü 漢 <b>&amp;", "--vsys"]
 
 
 @pytest.fixture

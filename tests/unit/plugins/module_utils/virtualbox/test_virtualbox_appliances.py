@@ -80,7 +80,11 @@ def test_what_is_no_appliance(tmp_path, name, content):
 
 
 def vm(name="a", **values):
-    return Vm(name=name, uuid=f"uuid-{name}", **{"cpus": 1, "memory_mb": 32, **values})
+    return Vm(
+        name=name,
+        uuid=f"uuid-{name}",
+        **{"state": "poweroff", "cpus": 1, "memory_mb": 32, **values},
+    )
 
 
 def kinds(plan):
@@ -111,16 +115,15 @@ def test_export():
 @pytest.mark.parametrize(
     ("machine", "expected"),
     [
-        (vm(state="running"), "VBOX_E_INVALID_VM_STATE"),
-        (vm(state="saved"), "VBOX_E_INVALID_VM_STATE"),
+        (vm(state="running", managed_by="dc"), "VBOX_E_INVALID_VM_STATE"),
+        (vm(state="saved", managed_by="dc"), "VBOX_E_INVALID_VM_STATE"),
         (vm(managed_by="other"), "NOT_OURS"),
         (vm('quo"te', managed_by="dc"), "BAD_OPTION"),
         (vm("li\nne", managed_by="dc"), "BAD_OPTION"),
     ],
 )
 def test_what_is_not_exported(machine, expected):
-    mark = None if machine.state != "poweroff" and machine.managed_by is None else "dc"
-    wish = ApplianceWish("/a.ova", "exported", managed_by=mark)
+    wish = ApplianceWish("/a.ova", "exported", managed_by="dc")
     assert code(plan_export, [machine], None, wish, False, False) == expected
 
 
