@@ -383,21 +383,23 @@ class Task:
 
     def carry_out(self, plan: AppliancePlan) -> None:
         """Apply a plan."""
-        assert self.journal is not None
+        journal = self.journal
+        if journal is None:
+            raise AssertionError("the plan comes first")
         for action in plan.actions:
             if action.kind == "export":
                 replaces = self.wish.overwrite or (
                     self.note.get("phase") == appliance_apply.FINISHING
                 )
-                appliance_apply.export(self.client, action, self.wish, self.journal, replaces)
+                appliance_apply.export(self.client, action, self.wish, journal, replaces)
                 # Written in this run: not once more.
                 self.wish = replace(self.wish, overwrite=False)
             elif action.kind == "clean" and self.wish.state == "exported":
                 # What is put in place in part keeps its note until it is done again.
                 if self.note.get("phase") == appliance_apply.MAKING:
-                    appliance_apply.clean_export(self.journal)
+                    appliance_apply.clean_export(journal)
             elif action.kind == "clean":
-                appliance_apply.clean_import(self.client, self.note, self.journal)
+                appliance_apply.clean_import(self.client, self.note, journal)
             elif action.kind == "import":
                 appliance_apply.import_vms(
                     self.client,
@@ -405,7 +407,7 @@ class Task:
                     self.systems,
                     appliance_planner.places(self.systems, self.wish),
                     self.wish,
-                    self.journal,
+                    journal,
                 )
             elif action.argv:
                 appliance_apply.call(self.client, action)

@@ -54,8 +54,7 @@ def _snapshots(element: ElementTree.Element, parent: str) -> t.Iterator[Snapshot
 def snapshot_vm(text: str | bytes, state: str, path: str, mark: str) -> SnapshotVm:
     """A VM with its snapshots, from its settings file and its VMState."""
     found = parser.settings(text)
-    machine = ElementTree.fromstring(text).find(f"{NAMESPACE}Machine")
-    assert machine is not None
+    machine = next(ElementTree.fromstring(text).iter(f"{NAMESPACE}Machine"))
     return SnapshotVm(
         name=found["name"],
         uuid=found["uuid"],
