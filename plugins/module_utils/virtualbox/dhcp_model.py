@@ -49,6 +49,14 @@ OPTION_NAMES = {
     72: "www_servers",
     119: "domain_search",
 }
+# What VirtualBox takes as text; all others only as bytes.
+TEXT_OPTIONS = {*range(1, 50), 62, *range(64, 77)} - {43, 47}
+ADDRESS_OPTIONS = {
+    *range(3, 12),
+    *(16, 21, 28, 32, 33, 41, 42, 44, 45, 48, 49, 65),
+    *range(68, 77),
+}
+NUMBER_OPTIONS = {2, 13, 22, 23, 24, 25, 26, 35, 37, 38, 46}
 OPTION_NUMBERS = {name: number for number, name in OPTION_NAMES.items()}
 
 

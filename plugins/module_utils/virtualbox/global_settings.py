@@ -195,6 +195,6 @@ def _dhcp_server(element: ElementTree.Element) -> dhcp_model.DhcpServer:
         upper_address=element.get("upperIP", ""),
         enabled=_flag(element, "enabled", True),
         scope=dhcp_model.Scope(**_scope(element.find(f"{NAMESPACE}Options"))),
-        groups=tuple(groups),
-        fixed_addresses=tuple(fixed),
+        groups=tuple(sorted(groups, key=lambda item: item.name)),
+        fixed_addresses=tuple(sorted(fixed, key=lambda item: item.key)),
     )
