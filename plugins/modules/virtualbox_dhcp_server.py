@@ -59,8 +59,10 @@ options:
     elements: dict
     suboptions:
       name:
-        description: Number of the option, or its name, for example V(routers), V(domain_name_servers),
-          V(domain_name), V(ntp_servers), V(interface_mtu), V(tftp_server_name), or V(bootfile_name).
+        description:
+          - Number of the option, or its name. Names that are known are V(routers),
+            V(domain_name_servers), V(domain_name), V(ntp_servers), V(interface_mtu),
+            V(tftp_server_name), V(bootfile_name), and others.
         type: str
         required: true
       value:
@@ -72,7 +74,8 @@ options:
         type: bool
         default: false
   forced_options:
-    description: Numbers or names of exactly the options that are sent even if nobody asks for them.
+    description: Numbers or names of exactly the options that are sent even if nobody asks for
+      them.
     type: list
     elements: str
   suppressed_options:
@@ -106,10 +109,11 @@ options:
         elements: dict
         suboptions:
           type:
-            description: What is looked at - the MAC, the vendor class or the user class. A wildcard
-              holds a pattern.
+            description:
+              - What is looked at - the whole MAC, or a pattern of it like V(08:00:27:*).
+              - VirtualBox knows vendor and user classes too, but takes no value for them.
             type: str
-            choices: [mac, mac_wildcard, vendor, vendor_wildcard, user, user_wildcard]
+            choices: [mac, mac_wildcard]
             required: true
           value:
             description: What it has to be.
@@ -127,8 +131,10 @@ options:
         elements: dict
         suboptions:
           name:
-            description: Number of the option, or its name, for example V(routers), V(domain_name_servers),
-              V(domain_name), V(ntp_servers), V(interface_mtu), V(tftp_server_name), or V(bootfile_name).
+            description:
+              - Number of the option, or its name. Names that are known are V(routers),
+                V(domain_name_servers), V(domain_name), V(ntp_servers), V(interface_mtu),
+                V(tftp_server_name), V(bootfile_name), and others.
             type: str
             required: true
           value:
@@ -140,7 +146,8 @@ options:
             type: bool
             default: false
       forced_options:
-        description: Numbers or names of exactly the options that are sent even if nobody asks for them.
+        description: Numbers or names of exactly the options that are sent even if nobody asks for
+          them.
         type: list
         elements: str
       suppressed_options:
@@ -184,8 +191,10 @@ options:
         elements: dict
         suboptions:
           name:
-            description: Number of the option, or its name, for example V(routers), V(domain_name_servers),
-              V(domain_name), V(ntp_servers), V(interface_mtu), V(tftp_server_name), or V(bootfile_name).
+            description:
+              - Number of the option, or its name. Names that are known are V(routers),
+                V(domain_name_servers), V(domain_name), V(ntp_servers), V(interface_mtu),
+                V(tftp_server_name), V(bootfile_name), and others.
             type: str
             required: true
           value:
@@ -197,7 +206,8 @@ options:
             type: bool
             default: false
       forced_options:
-        description: Numbers or names of exactly the options that are sent even if nobody asks for them.
+        description: Numbers or names of exactly the options that are sent even if nobody asks for
+          them.
         type: list
         elements: str
       suppressed_options:
@@ -230,6 +240,8 @@ notes:
   - VirtualBox gives a NAT network a DHCP server of its own when it starts, and that server stays
     when the network is removed.
   - A server that runs takes changes when it starts again.
+  - VirtualBox forgets O(forced_options), O(suppressed_options) and lease times of a server that has
+    none of O(options), so this is refused.
 seealso:
   - module: virtual.datacenter.virtualbox_nat_network
   - module: virtual.datacenter.virtualbox_host_only_network
@@ -269,8 +281,8 @@ EXAMPLES = r"""
     groups:
       - name: pxe
         conditions:
-          - type: vendor_wildcard
-            value: "PXEClient*"
+          - type: mac_wildcard
+            value: "02:00:5e:10:*"
         options:
           - name: tftp_server_name
             value: 10.10.0.1
@@ -420,7 +432,7 @@ SCOPE: dict[str, dict[str, t.Any]] = {
     **{key: {"type": "int"} for key in dhcp_model.LEASES},
 }
 CONDITION: dict[str, dict[str, t.Any]] = {
-    "type": {"type": "str", "choices": list(dhcp_model.CONDITION_TYPES), "required": True},
+    "type": {"type": "str", "choices": list(dhcp_model.WORKING_CONDITIONS), "required": True},
     "value": {"type": "str", "required": True},
     "include": {"type": "bool", "default": True},
 }

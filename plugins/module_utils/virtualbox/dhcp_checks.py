@@ -25,6 +25,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.dhcp
 
 SUBNET_MASK = 1
 LONGEST_LEASE = 2**32 - 1
+# VirtualBox writes them to its settings only beside options, so its next start would lose them.
+KEPT_WITH_OPTIONS = ("forced_options", "suppressed_options", *dhcp_model.LEASES)
+MAC_PART = r"[0-9a-fA-F?]{1,2}|[0-9a-fA-F?]?\*"
 
 
 def option_number(text: str) -> int:
@@ -55,8 +58,15 @@ def check_wish(server: DhcpServer) -> None:
         addresses.name("groups", group.name)
         _check_scope(f"groups: '{group.name}'", group.scope)
         for condition in group.conditions or ():
+            if condition.type not in dhcp_model.WORKING_CONDITIONS:
+                raise bad_option(f"groups: VirtualBox takes no condition of type {condition.type}")
             if condition.type == "mac":
                 check_mac("groups", condition.value)
+            elif not re.fullmatch(rf"({MAC_PART})(:({MAC_PART})){{0,5}}", condition.value):
+                raise bad_option(
+                    f"groups: '{condition.value}' is no pattern of a MAC",
+                    "write it like 08:00:27:* or 08:00:2?:*:01:*",
+                )
     for item in server.fixed_addresses:
         if item.mac:
             check_mac("fixed_addresses", item.mac)
@@ -134,6 +144,13 @@ def check_after(after: DhcpServer) -> None:
             f"server_address {server} is in the range {lower} to {upper} that the server gives away"
         )
     _check_leases("the server", after.scope)
+    scope = after.scope
+    kept = [key for key in KEPT_WITH_OPTIONS if getattr(scope, key)]
+    if kept and not scope.options:
+        raise bad_option(
+            f"VirtualBox forgets {', '.join(kept)} of a server without any option",
+            "name one in options, for example routers, or set them in groups",
+        )
     for group in after.groups:
         _check_leases(f"group '{group.name}'", group.scope)
     owners: dict[str, str] = {}

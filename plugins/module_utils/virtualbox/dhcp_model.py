@@ -16,6 +16,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
 
 # As VirtualBox numbers them.
 CONDITION_TYPES = ("mac", "mac_wildcard", "vendor", "vendor_wildcard", "user", "user_wildcard")
+# VirtualBox 7.2 refuses every value of the others: "Value is too long".
+WORKING_CONDITIONS = CONDITION_TYPES[:2]
 LEASES = ("min_lease_seconds", "default_lease_seconds", "max_lease_seconds")
 
 # The names that VBoxManage documents for the numbers, in the spelling of option names.

@@ -156,14 +156,14 @@ def _difference(before: DhcpServer, after: DhcpServer) -> tuple[list[str], list[
     # Removals first: an address may go from one client to another.
     for name in sorted(old_groups.keys() - new_groups.keys()):
         within(("--group", name), ["--remove-config"], f"group '{name}'")
-    for key in sorted(old_fixed.keys() - new_fixed.keys()):
-        item = old_fixed[key]
+    for client in sorted(old_fixed.keys() - new_fixed.keys()):
+        item = old_fixed[client]
         within(_selector(item), ["--remove-config"], item.text)
     within(("--global",), _scope(before.scope, after.scope), "options")
     for name, group in sorted(new_groups.items()):
         within(("--group", name), _group(old_groups.get(name), group), f"group '{name}'")
-    for key, item in sorted(new_fixed.items()):
-        within(_selector(item), _fixed(old_fixed.get(key), item), item.text)
+    for client, item in sorted(new_fixed.items()):
+        within(_selector(item), _fixed(old_fixed.get(client), item), item.text)
     return arguments, changed
 
 
