@@ -192,6 +192,14 @@ def test_groups(world, server):
     assert change(world, groups=[], prune_groups=True)["groups"] == []
 
 
+@pytest.mark.parametrize("kind", ["vendor", "vendor-wild", "user", "user-wild"])
+def test_virtualbox_takes_no_other_conditions(world, server, kind):
+    """The reason why there is no option for them."""
+    group = ("--network", "n1", "--group", "g", f"--incl-{kind}", "x")
+    world.vbox("dhcpserver", "modify", *group, ok=False)
+    assert not list(stored(world)["n1"].iter(f"{SPACE}Condition"))
+
+
 def test_create_with_everything_at_once(world):
     world.vm("vm")
     made = change(
