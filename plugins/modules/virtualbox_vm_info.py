@@ -72,8 +72,8 @@ EXAMPLES = r"""
 RETURN = r"""
 vms:
   description: The VMs, by name. Their keys are those of
-    RV(virtual.datacenter.virtualbox_vm#module:vm), and C(guest_properties) if O(guest_properties)
-    is set.
+    RV(virtual.datacenter.virtualbox_vm#module:vm). The guests of running VMs are asked for their
+    C(guest_properties) if O(guest_properties) is set.
   returned: success
   type: list
   elements: dict
