@@ -209,6 +209,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     appliance_apply,
     appliance_file,
     appliance_planner,
+    apply,
     arguments,
     model,
     parser,
@@ -255,18 +256,11 @@ def make_wish(module: AnsibleModule) -> ApplianceWish:
         raise VirtualBoxError(f"{path} must end in .ova or .ovf", error_code="BAD_OPTION")
     if params["name"] == "" or (params["state"] == "exported" and not params["vms"]):
         raise VirtualBoxError("the task names no VM", error_code="BAD_OPTION")
-    groups = params["groups"]
-    for group in groups or ():
-        if not group.startswith("/") or "," in group:
-            raise VirtualBoxError(
-                f"the group '{group}' must begin with a slash and have no comma",
-                error_code="BAD_OPTION",
-            )
     return ApplianceWish(
         path=path,
         state=params["state"],
         folder=arguments.absolute(module, "folder", params["folder"]) or "",
-        groups=None if groups is None else tuple(groups) or ("/",),
+        groups=arguments.groups(params["groups"]),
         **{
             name: params[name]
             for name in (
@@ -410,7 +404,7 @@ class Task:
                     journal,
                 )
             elif action.argv:
-                appliance_apply.call(self.client, action)
+                apply.insist(self.client, action)
 
     def settle(self) -> None:
         """Nothing is left to be done, so a note is of no more use."""
@@ -433,15 +427,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     client = arguments.make_client(module)
-    try:
+    with arguments.failures(module):
         task = Task(client, make_wish(module), module.params["vms"] or [], module.check_mode)
         outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
         if not module.check_mode:
             task.settle()
-    except VirtualBoxError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=str(error), error_code="OS_ERROR")
     if task.wish.state == "imported" and not outcome.actions:
         for vm in task.vms:
             for text in appliance_planner.differences(vm, task.wish):
@@ -454,11 +444,9 @@ def main() -> None:
         appliance = appliance_planner.describe(task.found)
         vms = outcome.after["vms"] if foreseen else task.shown()
     module.exit_json(
-        changed=bool(outcome.actions),
+        **outcome.results(client),
         appliance=appliance,
         vms=vms,
-        actions=[action.as_result() for action in outcome.actions],
-        processes=client.processes,
         diff={"before": outcome.before, "after": outcome.after},
     )
 

@@ -413,9 +413,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     dhcp_model,
     dhcp_planner,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
-    VirtualBoxError,
-)
 
 SCOPE: dict[str, dict[str, t.Any]] = {
     "options": {
@@ -550,18 +547,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     client = arguments.make_client(module)
-    try:
+    with arguments.failures(module):
         task = dhcp_apply.Task(client, make_wish(module.params))
         outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
-    except VirtualBoxError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=str(error), error_code="OS_ERROR")
     module.exit_json(
-        changed=bool(outcome.actions),
+        **outcome.results(client),
         dhcp_server=dhcp_model.describe(outcome.after if module.check_mode else task.actual),
-        actions=[action.as_result() for action in outcome.actions],
-        processes=client.processes,
         diff={"before": comparable(outcome.before), "after": comparable(outcome.after)},
     )
 

@@ -190,9 +190,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     host_only_model,
     host_only_planner,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
-    VirtualBoxError,
-)
 
 OPTIONS: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str"},
@@ -236,20 +233,14 @@ def main() -> None:
     )
     client = arguments.make_client(module)
     task = host_only_apply.Task(client, make_wish(module.params, platform.system()))
-    try:
+    with arguments.failures(module):
         outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
         if not module.check_mode:
             task.journal.end()
-    except VirtualBoxError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=str(error), error_code="OS_ERROR")
     now = outcome.after if module.check_mode else task.actual
     module.exit_json(
-        changed=bool(outcome.actions),
+        **outcome.results(client),
         host_only_network=host_only_model.describe(now),
-        actions=[action.as_result() for action in outcome.actions],
-        processes=client.processes,
         diff={"before": comparable(outcome.before), "after": comparable(outcome.after)},
     )
 

@@ -310,20 +310,14 @@ def main() -> None:
         argument_spec=arguments.argument_spec(**OPTIONS), supports_check_mode=True
     )
     client = arguments.make_client(module)
-    try:
+    with arguments.failures(module):
         task = Task(client, make_wish(module), module.params["source_format"], module.check_mode)
         outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
         if not module.check_mode:
             task.journal.end()
-    except VirtualBoxError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=str(error), error_code="OS_ERROR")
     module.exit_json(
-        changed=bool(outcome.actions),
+        **outcome.results(client),
         medium=model.describe_medium(outcome.after if module.check_mode else task.actual),
-        actions=[action.as_result() for action in outcome.actions],
-        processes=client.processes,
         diff={"before": comparable(outcome.before), "after": comparable(outcome.after)},
     )
 

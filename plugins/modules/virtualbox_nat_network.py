@@ -258,9 +258,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     nat_model,
     nat_planner,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
-    VirtualBoxError,
-)
 
 FORWARD: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str", "required": True},
@@ -326,17 +323,11 @@ def main() -> None:
     )
     client = arguments.make_client(module)
     task = nat_apply.Task(client, make_wish(module.params))
-    try:
+    with arguments.failures(module):
         outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
-    except VirtualBoxError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=str(error), error_code="OS_ERROR")
     module.exit_json(
-        changed=bool(outcome.actions),
+        **outcome.results(client),
         nat_network=nat_model.describe(outcome.after if module.check_mode else task.actual),
-        actions=[action.as_result() for action in outcome.actions],
-        processes=client.processes,
         diff={"before": comparable(outcome.before), "after": comparable(outcome.after)},
     )
 

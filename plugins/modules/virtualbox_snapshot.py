@@ -403,24 +403,19 @@ def main() -> None:
     client = arguments.make_client(module)
     locks = None
     try:
-        wish = make_wish(module.params)
-        task = Task(client, wish, module.params["vms"], module.check_mode)
-        locks = task.locks
-        outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
-    except VirtualBoxError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=str(error), error_code="OS_ERROR")
+        with arguments.failures(module):
+            wish = make_wish(module.params)
+            task = Task(client, wish, module.params["vms"], module.check_mode)
+            locks = task.locks
+            outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
     finally:
         if locks is not None:
             locks.release()
     module.exit_json(
-        changed=bool(outcome.actions),
+        **outcome.results(client),
         snapshots=shown(
             outcome.after if module.check_mode else task.actual, wish, snapshot_model.describe
         ),
-        actions=[action.as_result() for action in outcome.actions],
-        processes=client.processes,
         diff={
             "before": {"snapshots": shown(outcome.before, wish, snapshot_model.comparable)},
             "after": {"snapshots": shown(task.expected, wish, snapshot_model.comparable)},

@@ -908,13 +908,6 @@ def wanted_serial_ports(
 def make_wish(module: AnsibleModule) -> VmWish:
     """The task as a wish."""
     params = module.params
-    groups = params["groups"]
-    for group in groups or ():
-        if not group.startswith("/") or "," in group:
-            raise VirtualBoxError(
-                f"the group '{group}' must begin with a slash and have no comma",
-                error_code="BAD_OPTION",
-            )
     vm = model.Vm(
         name=params["name"],
         cpus=params["cpus"],
@@ -922,7 +915,7 @@ def make_wish(module: AnsibleModule) -> VmWish:
         os_type=params["os_type"],
         firmware=params["firmware"],
         description=params["description"],
-        groups=None if groups is None else tuple(groups) or ("/",),
+        groups=arguments.groups(params["groups"]),
         managed_by=params["managed_by"],
         nics=tuple(wanted_nics(params["nics"] or [])),
         storage_controllers=tuple(
@@ -1120,22 +1113,16 @@ def main() -> None:
         supports_check_mode=True,
     )
     client = arguments.make_client(module)
-    try:
+    with arguments.failures(module):
         task = Task(client, make_wish(module), module.params, module.check_mode)
         outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
         if not module.check_mode:
             task.settle()
             if task.wait is not None and task.actual is not None:
                 waiting.wait_for(client, task.actual, task.wait)
-    except VirtualBoxError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=str(error), error_code="OS_ERROR")
     module.exit_json(
-        changed=bool(outcome.actions),
+        **outcome.results(client),
         vm=model.describe_vm(outcome.after if module.check_mode else task.actual),
-        actions=[action.as_result() for action in outcome.actions],
-        processes=client.processes,
         diff={"before": model.comparable(outcome.before), "after": model.comparable(outcome.after)},
     )
 

@@ -10,12 +10,10 @@ import os
 import re
 import shutil
 import typing as t
-from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
     appliance_file,
     apply,
-    parser,
     reader,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.actions import Action
@@ -37,19 +35,13 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.jour
     writer_lives,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.saves import (
-    settings_home,
+    machine_entries,
 )
 
 # A note is about a file or VM that is being made, then about one that only has to be finished.
 MAKING, FINISHING = "making", "finishing"
 
 Note = t.Dict[str, t.Any]
-
-
-def call(client: Client, action: Action) -> None:
-    """One call of VBoxManage."""
-    timeout = client.timeout * apply.SLOW_FACTOR if action.slow else None
-    client.write(*action.argv, still_wanted=lambda: True, timeout=timeout)
 
 
 def wait_for_end(client: Client, note: Note) -> bool:
@@ -95,7 +87,7 @@ def export(
         shutil.rmtree(folder, ignore_errors=True)
         os.mkdir(folder, mode=0o700)
         argv = tuple(output if part == wish.path else part for part in action.argv)
-        call(client, Action(action.kind, action.text, argv, slow=True))
+        apply.insist(client, Action(action.kind, action.text, argv, slow=True))
         _place(folder, wish, journal, note, replaces)
     except (VirtualBoxError, OSError) as error:
         # Put in place in part, it is done again by the next run.
@@ -157,18 +149,11 @@ def _old_files(path: str) -> set[str]:
 
 def registered_below(folders: t.Sequence[str]) -> list[str]:
     """The UUIDs of VMs whose settings files lie in the folders, accessible or not."""
-    home = settings_home()
     try:
-        entries = ElementTree.parse(os.path.join(home, "VirtualBox.xml")).iter(
-            f"{parser.NAMESPACE}MachineEntry"
-        )
+        entries = machine_entries()
     except FileNotFoundError:
         return []
-    return [
-        entry.get("uuid", "").strip("{}").lower()
-        for entry in entries
-        if os.path.dirname(os.path.join(home, entry.get("src", ""))) in folders
-    ]
+    return [uuid for uuid, path in entries if os.path.dirname(path) in folders]
 
 
 def clean_import(client: Client, note: Note, journal: Journal) -> None:
@@ -233,7 +218,7 @@ def import_vms(
     }
     journal.begin(note)
     try:
-        call(client, action)
+        apply.insist(client, action)
     except VirtualBoxError as error:
         if not error.outcome_unknown:
             clean_import(client, note, journal)
@@ -243,5 +228,5 @@ def import_vms(
     for system in systems:
         vm = reader.read_vm(client, reader.find_uuid(listed, system.name))
         for late in afterwards(vm, wish) if vm is not None else ():
-            call(client, late)
+            apply.insist(client, late)
     journal.end()

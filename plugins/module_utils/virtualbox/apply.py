@@ -52,8 +52,20 @@ def call(client: Client, action: Action) -> None:
             *model.SAVED_STATES,
         )
 
-    timeout = client.timeout * SLOW_FACTOR if action.slow else None
-    client.write(*action.argv, still_wanted=still_wanted if action.vm else None, timeout=timeout)
+    client.write(
+        *action.argv,
+        still_wanted=still_wanted if action.vm else None,
+        timeout=_timeout(client, action),
+    )
+
+
+def insist(client: Client, action: Action) -> None:
+    """One action that is called again as long as only a lock is in the way."""
+    client.write(*action.argv, still_wanted=lambda: True, timeout=_timeout(client, action))
+
+
+def _timeout(client: Client, action: Action) -> float | None:
+    return client.timeout * SLOW_FACTOR if action.slow else None
 
 
 def wait_for(client: Client, uuid: str, states: t.Container[str], seconds: float) -> bool:
@@ -127,17 +139,22 @@ def change_state(client: Client, action: Action) -> None:
 # --- leftovers and removal --------------------------------------------------------------------
 
 
-def calls_under_way(needle: str) -> bool:
-    """Whether some VBoxManage still works on an object: it outlives a module that was killed."""
+def running_calls() -> t.Iterator[list[bytes]]:
+    """The arguments of every VBoxManage that runs on this host."""
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         try:
             with open(path, "rb") as stream:
                 argv = stream.read().split(b"\0")
         except OSError:
             continue
-        if b"VBoxManage" in argv[0] and needle.encode("utf-8", "surrogateescape") in argv:
-            return True
-    return False
+        if b"VBoxManage" in argv[0]:
+            yield argv
+
+
+def calls_under_way(needle: str) -> bool:
+    """Whether some VBoxManage still works on an object: it outlives a module that was killed."""
+    word = needle.encode("utf-8", "surrogateescape")
+    return any(word in argv for argv in running_calls())
 
 
 def wait_for_end(client: Client, note: dict[str, t.Any]) -> bool:

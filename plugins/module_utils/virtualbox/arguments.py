@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -79,12 +80,42 @@ def absolute(module: AnsibleModule, option: str, path: str | None) -> str | None
     return os.path.normpath(path)
 
 
+def groups(names: t.Sequence[str] | None) -> tuple[str, ...] | None:
+    """The groups of a VM as VirtualBox keeps them; one in no group is in the root."""
+    for name in names or ():
+        if not name.startswith("/") or "," in name:
+            raise VirtualBoxError(
+                f"the group '{name}' must begin with a slash and have no comma",
+                error_code="BAD_OPTION",
+            )
+    return None if names is None else tuple(names) or ("/",)
+
+
 class Outcome(t.NamedTuple):
     """What a run has found and done."""
 
     before: t.Any
     after: t.Any
     actions: t.Tuple[Action, ...]
+
+    def results(self, client: Client) -> dict[str, t.Any]:
+        """What every module returns, beside its object and its diff."""
+        return {
+            "changed": bool(self.actions),
+            "actions": [action.as_result() for action in self.actions],
+            "processes": client.processes,
+        }
+
+
+@contextlib.contextmanager
+def failures(module: AnsibleModule) -> t.Iterator[None]:
+    """Whatever fails inside is what the module fails with."""
+    try:
+        yield
+    except VirtualBoxError as error:
+        module.fail_json(**error.as_result())
+    except OSError as error:
+        module.fail_json(msg=str(error), error_code="OS_ERROR")
 
 
 def converge(

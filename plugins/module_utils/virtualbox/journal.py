@@ -111,18 +111,22 @@ class Journal:
                 os.rmdir(self.folder)
 
 
-def interrupted_vms(folder: str) -> list[str]:
-    """The names of the VMs that a note in the folder is about."""
-    found = set()
-    for path in glob.glob(os.path.join(glob.escape(folder), FOLDER, "*.json")):
+def all_notes(folder: str) -> t.Iterator[dict[str, t.Any]]:
+    """Every note in the folder that can be read."""
+    for path in sorted(glob.glob(os.path.join(glob.escape(folder), FOLDER, "*.json"))):
         try:
             with open(path, encoding="utf-8") as stream:
                 note = json.load(stream)
         except (OSError, ValueError):
             continue
-        if isinstance(note, dict) and note.get("what") in ("create", "remove"):
-            found.add(str(note.get("name", "")))
-    return sorted(found)
+        if isinstance(note, dict):
+            yield note
+
+
+def interrupted_vms(folder: str) -> list[str]:
+    """The names of the VMs that a note in the folder is about."""
+    made = [note for note in all_notes(folder) if note.get("what") in ("create", "remove")]
+    return sorted({str(note.get("name", "")) for note in made})
 
 
 def remove_paths(paths: t.Sequence[str], inside: str) -> None:

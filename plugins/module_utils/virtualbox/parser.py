@@ -100,6 +100,12 @@ def media_list(text: str) -> list[dict[str, str]]:
     return [medium_info(block) for block in blocks if block.startswith("UUID: ")]
 
 
+def guest_property(text: str) -> str | None:
+    """`guestproperty get`: the value, which can hold anything; None if there is none."""
+    match = re.fullmatch(r"Value: (.*?)\n?", text, re.S)
+    return None if match is None else match.group(1)
+
+
 def default_folder(text: str) -> str:
     """`list systemproperties`: where VMs go when nothing else is said."""
     match = re.search(r"^Default machine folder:\s+(.+)$", text, re.M)
@@ -115,7 +121,8 @@ def os_types(text: str) -> list[str]:
     return re.findall(r"^ID(?: / Description)?:\s+(\S+)", text, re.M)
 
 
-def _identity(value: str | None) -> str:
+def identity(value: str | None) -> str:
+    """A UUID as the settings files write it, without its braces."""
     return (value or "").strip("{}").lower()
 
 
@@ -125,14 +132,14 @@ def _flag(value: str | None, default: bool) -> bool:
 
 def _disks(element: ElementTree.Element, parent: str = "") -> t.Iterator[dict[str, str]]:
     for child in element.findall(f"{NAMESPACE}HardDisk"):
-        uuid = _identity(child.get("uuid"))
+        uuid = identity(child.get("uuid"))
         yield {"uuid": uuid, "location": child.get("location", ""), "parent": parent}
         yield from _disks(child, uuid)
 
 
 def _snapshots(element: ElementTree.Element) -> t.Iterator[dict[str, str]]:
     for child in element.findall(f"{NAMESPACE}Snapshot"):
-        yield {"uuid": _identity(child.get("uuid")), "name": child.get("name", "")}
+        yield {"uuid": identity(child.get("uuid")), "name": child.get("name", "")}
         for below in child.findall(f"{NAMESPACE}Snapshots"):
             yield from _snapshots(below)
 
@@ -204,18 +211,18 @@ def settings(text: str | bytes) -> dict[str, t.Any]:
                         ),
                         "port": int(device.get("port", "0")),
                         "device": int(device.get("device", "0")),
-                        "uuid": _identity(image.get("uuid")) if image is not None else "",
+                        "uuid": identity(image.get("uuid")) if image is not None else "",
                     }
                 )
     registry = machine.find(f"{NAMESPACE}MediaRegistry/{NAMESPACE}HardDisks")
     own = {
-        _identity(image.get("uuid"))
+        identity(image.get("uuid"))
         for device in machine.iter(f"{NAMESPACE}AttachedDevice")
         if device.get("type") == "HardDisk"
         for image in device.findall(f"{NAMESPACE}Image")
     }
     return {
-        "uuid": _identity(machine.get("uuid")),
+        "uuid": identity(machine.get("uuid")),
         "name": machine.get("name", ""),
         "os_type": machine.get("OSType", ""),
         "description": machine.findtext(f"{NAMESPACE}Description") or "",

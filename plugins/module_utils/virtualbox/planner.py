@@ -410,6 +410,11 @@ def _merge_nics(actual: tuple[Nic, ...], wish: VmWish) -> tuple[Nic, ...]:
         )
         properties = extras.pairs(start.properties or (), nic.properties or ())
         merged = replace(merged, port_forwards=rules, properties=properties)
+        if nic.properties and merged.type != "generic":
+            raise VirtualBoxError(
+                f"{name} has properties, which only type generic can have",
+                error_code="BAD_OPTION",
+            )
         if merged.type == "none":
             return _hidden(start)
         if merged.type not in model.NIC_NETWORKS:
@@ -427,7 +432,6 @@ def _merge_nics(actual: tuple[Nic, ...], wish: VmWish) -> tuple[Nic, ...]:
         return merged
 
     merged = _merge_keyed(actual, wanted, "number", one)
-    _check_nics(merged, wish)
     if not wish.prune_nics:
         return merged
     numbers = {nic.number for nic in wanted}
@@ -437,17 +441,6 @@ def _merge_nics(actual: tuple[Nic, ...], wish: VmWish) -> tuple[Nic, ...]:
 def _hidden(nic: Nic) -> Nic:
     """VirtualBox hides what a NIC that is off has, and brings it back with the next type."""
     return Nic(nic.number, "none", port_forwards=nic.port_forwards, properties=nic.properties)
-
-
-def _check_nics(nics: tuple[Nic, ...], wish: VmWish) -> None:
-    """What only the whole VM can tell."""
-    for nic in wish.vm.nics:
-        if nic.properties and next(i for i in nics if i.number == nic.number).type != "generic":
-            raise VirtualBoxError(
-                f"NIC {nic.number} of VM '{wish.vm.name}' has properties, which only type generic "
-                "can have",
-                error_code="BAD_OPTION",
-            )
 
 
 def _merge_controllers(

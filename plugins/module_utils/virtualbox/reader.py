@@ -57,6 +57,12 @@ def find_uuid(listed: t.Sequence[tuple[str, str]], name: str, uuid: str = "") ->
 
 def read_vm(client: Client, uuid: str) -> model.Vm | None:
     """The VM of that UUID; None if it is gone."""
+    sources = read_sources(client, uuid)
+    return None if sources is None else build_vm(sources[0], parser.settings(sources[1]))
+
+
+def read_sources(client: Client, uuid: str) -> tuple[dict[str, t.Any], bytes] | None:
+    """What showvminfo and the settings file say of a VM; None if it is gone."""
     try:
         info = parser.vm_info(client.read("showvminfo", uuid, "--machinereadable"))
     except VirtualBoxError as error:
@@ -66,13 +72,12 @@ def read_vm(client: Client, uuid: str) -> model.Vm | None:
     path = info["scalars"].get("CfgFile", "")
     try:
         with open(path, "rb") as stream:
-            settings = parser.settings(stream.read())
+            return info, stream.read()
     except OSError as error:
         raise VirtualBoxError(
             f"the settings file {path} of VM {uuid} cannot be read: {error.strerror}",
             hint="run as the user that the VM belongs to, on the host where it lives",
         ) from error
-    return build_vm(info, settings)
 
 
 def settings_uuid(path: str, default: str) -> str:
@@ -90,12 +95,10 @@ def with_guest_properties(client: Client, vm: model.Vm, names: t.Collection[str]
         return vm
     found = dict(vm.guest_properties)
     for name in names:
-        text = client.read("guestproperty", "get", vm.uuid, name)
-        prefix, _colon, value = text.partition("Value: ")
-        if prefix or not text.startswith("Value: "):
-            found.pop(name, None)
-        else:
-            found[name] = value[:-1] if value.endswith("\n") else value
+        value = parser.guest_property(client.read("guestproperty", "get", vm.uuid, name))
+        found.pop(name, None)
+        if value is not None:
+            found[name] = value
     return replace(vm, guest_properties=tuple(sorted(found.items())))
 
 

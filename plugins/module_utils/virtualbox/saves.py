@@ -45,6 +45,18 @@ def settings_home() -> str:
     return os.path.join(os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config", "VirtualBox")
 
 
+def machine_entries() -> list[tuple[str, str]]:
+    """UUID and settings file of every VM that VirtualBox.xml names, accessible or not."""
+    home = settings_home()
+    entries = ElementTree.parse(os.path.join(home, "VirtualBox.xml")).iter(
+        f"{NAMESPACE}MachineEntry"
+    )
+    return [
+        (entry.get("uuid", "").strip("{}").lower(), os.path.join(home, entry.get("src", "")))
+        for entry in entries
+    ]
+
+
 def finish(path: str) -> bool:
     """Give a missing settings file the content that was about to be saved; whether it was done."""
     for copy, last in ((f"{path}-tmp", True), (f"{path}-prev", False)):
@@ -123,17 +135,13 @@ class Saves:
 
     def finish_machines(self, uuids: t.Collection[str]) -> bool:
         """The settings files of inaccessible VMs; whether one of them is there again."""
-        home = settings_home()
         try:
-            entries = ElementTree.parse(os.path.join(home, "VirtualBox.xml")).iter(
-                f"{NAMESPACE}MachineEntry"
-            )
+            entries = machine_entries()
         except (OSError, ElementTree.ParseError):
             return False
         finished = False
-        for entry in entries:
-            path = os.path.join(home, entry.get("src", ""))
-            lost = entry.get("uuid", "").strip("{}") in uuids and not os.path.exists(path)
+        for uuid, path in entries:
+            lost = uuid in uuids and not os.path.exists(path)
             if lost and finish(path):
                 self._warn(f"VirtualBox was killed while it saved {path}: the save was finished")
                 finished = True

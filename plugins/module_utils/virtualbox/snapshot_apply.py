@@ -41,21 +41,11 @@ COMMITTED = ("resume", "unguard", "start")
 
 def read_vm(client: Client, uuid: str) -> SnapshotVm | None:
     """A VM with its snapshots; None if it is gone."""
-    try:
-        scalars = parser.vm_info(client.read("showvminfo", uuid, "--machinereadable"))["scalars"]
-    except VirtualBoxError as error:
-        if error.not_found:
-            return None
-        raise
-    path = scalars.get("CfgFile", "")
-    try:
-        with open(path, "rb") as stream:
-            return snapshot_parser.snapshot_vm(stream.read(), scalars["VMState"], path, model.MARK)
-    except OSError as error:
-        raise VirtualBoxError(
-            f"the settings file {path} of VM {uuid} cannot be read: {error.strerror}",
-            hint="run as the user that the VM belongs to, on the host where it lives",
-        ) from error
+    sources = reader.read_sources(client, uuid)
+    if sources is None:
+        return None
+    scalars, text = sources[0]["scalars"], sources[1]
+    return snapshot_parser.snapshot_vm(text, scalars["VMState"], scalars["CfgFile"], model.MARK)
 
 
 def settled(client: Client, uuid: str) -> SnapshotVm | None:
@@ -74,12 +64,6 @@ def read_children(client: Client) -> dict[str, list[snapshot_planner.Child]]:
         child = snapshot_planner.Child(disk["UUID"].lower(), disk.get("Location", ""))
         found.setdefault(disk.get("Parent UUID", "").lower(), []).append(child)
     return found
-
-
-def call(client: Client, action: Action) -> None:
-    """One call of VBoxManage, repeated as long as only a lock is in the way."""
-    timeout = client.timeout * apply.SLOW_FACTOR if action.slow else None
-    client.write(*action.argv, still_wanted=lambda: True, timeout=timeout)
 
 
 class Run:
@@ -133,7 +117,7 @@ class Run:
     def _do(self, action: Action) -> None:
         if action.kind == "guard":
             argv = ("snapshot", action.vm, "take", self.note["guard"])
-            call(self.client, Action("guard", action.text, argv, action.vm, True, True))
+            apply.insist(self.client, Action("guard", action.text, argv, action.vm, True, True))
         elif action.kind == "unguard":
             vm = settled(self.client, action.vm)
             if vm is not None:
@@ -144,13 +128,13 @@ class Run:
         elif action.kind == "start":
             apply.start(self.client, action)
         else:
-            call(self.client, action)
+            apply.insist(self.client, action)
 
 
 def _drop_guard(client: Client, vm: SnapshotVm, note: notes.Note) -> None:
     guard = notes.guard_of(vm, note)
     if guard is not None:
-        call(client, snapshot_planner.remove(vm, guard))
+        apply.insist(client, snapshot_planner.remove(vm, guard))
 
 
 def _go_back(client: Client, vm: SnapshotVm, note: notes.Note) -> SnapshotVm:
@@ -159,7 +143,7 @@ def _go_back(client: Client, vm: SnapshotVm, note: notes.Note) -> SnapshotVm:
         return vm
     if vm.on:
         apply.stop(client, vm.uuid, 0)
-    call(client, snapshot_planner.restore(vm, guard))
+    apply.insist(client, snapshot_planner.restore(vm, guard))
     return settled(client, vm.uuid) or vm
 
 
@@ -173,7 +157,7 @@ def recover(client: Client, note: notes.Note) -> None:
     # Services first, merging of disks after.
     for vm in back:
         for snapshot in notes.half_taken(vm, note):
-            call(client, snapshot_planner.remove(vm, snapshot))
+            apply.insist(client, snapshot_planner.remove(vm, snapshot))
         _drop_guard(client, vm, note)
     notes.journal_of(note).end()
     if failed:
@@ -188,7 +172,7 @@ def _power(client: Client, vm: SnapshotVm, note: notes.Note) -> VirtualBoxError 
             if verb == "start":
                 apply.start(client, action)
             else:
-                call(client, action)
+                apply.insist(client, action)
         except VirtualBoxError as error:
             if error.outcome_unknown:
                 raise

@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import glob
-import json
 import os
 import typing as t
 import uuid
 from dataclasses import replace
 
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import apply
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
     snapshot_model as sm,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import BusyError
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.journal import (
-    FOLDER,
     Journal,
+    all_notes,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.saves import (
     settings_home,
@@ -73,17 +72,12 @@ def make_note(what: str, vms: t.Sequence[SnapshotVm], name: str) -> Note:
 
 def notes_about(uuids: t.Collection[str]) -> list[Note]:
     """The notes about any of these VMs."""
-    found = []
-    for path in sorted(glob.glob(os.path.join(glob.escape(settings_home()), FOLDER, "*.json"))):
-        try:
-            with open(path, encoding="utf-8") as stream:
-                note = json.load(stream)
-        except (OSError, ValueError):
-            continue
-        ours = isinstance(note, dict) and note.get("what") in (TAKE, RESTORE)
-        if ours and any(item["uuid"] in uuids for item in note["vms"]):
-            found.append(note)
-    return found
+    return [
+        note
+        for note in all_notes(settings_home())
+        if note.get("what") in (TAKE, RESTORE)
+        and any(item["uuid"] in uuids for item in note["vms"])
+    ]
 
 
 class Locks:
@@ -120,15 +114,9 @@ class Locks:
 def calls_under_way(uuids: t.Collection[str]) -> bool:
     """Whether a VBoxManage of a module that was killed still works on one of the VMs."""
     wanted = {item.encode() for item in uuids}
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            with open(path, "rb") as stream:
-                argv = stream.read().split(b"\0")
-        except OSError:
-            continue
-        if b"VBoxManage" in argv[0] and len(argv) > 2 and argv[1] in VERBS and argv[2] in wanted:
-            return True
-    return False
+    return any(
+        len(argv) > 2 and argv[1] in VERBS and argv[2] in wanted for argv in apply.running_calls()
+    )
 
 
 def wait_for_calls(client: Client, uuids: t.Collection[str]) -> bool:

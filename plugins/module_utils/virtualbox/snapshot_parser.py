@@ -21,10 +21,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.snap
 NAMESPACE = parser.NAMESPACE
 
 
-def _identity(value: str | None) -> str:
-    return (value or "").strip("{}").lower()
-
-
 def _disks(element: ElementTree.Element) -> t.Iterator[str]:
     # Only the snapshot's own hardware: its child snapshots are elements below it.
     for part in element:
@@ -32,12 +28,12 @@ def _disks(element: ElementTree.Element) -> t.Iterator[str]:
             for device in part.iter(f"{NAMESPACE}AttachedDevice"):
                 if device.get("type") == "HardDisk":
                     for image in device.findall(f"{NAMESPACE}Image"):
-                        yield _identity(image.get("uuid"))
+                        yield parser.identity(image.get("uuid"))
 
 
 def _snapshots(element: ElementTree.Element, parent: str) -> t.Iterator[Snapshot]:
     for child in element.findall(f"{NAMESPACE}Snapshot"):
-        uuid = _identity(child.get("uuid"))
+        uuid = parser.identity(child.get("uuid"))
         yield Snapshot(
             name=child.get("name", ""),
             uuid=uuid,
@@ -61,7 +57,7 @@ def snapshot_vm(text: str | bytes, state: str, path: str, mark: str) -> Snapshot
         state=state,
         settings_file=path,
         managed_by=found["extra_data"].get(mark),
-        current=_identity(machine.get("currentSnapshot")),
+        current=parser.identity(machine.get("currentSnapshot")),
         # VirtualBox writes this attribute only when nothing was modified.
         modified=machine.get("currentStateModified", "true").lower() not in ("false", "0"),
         snapshots=tuple(_snapshots(machine, "")),

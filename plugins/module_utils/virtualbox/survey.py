@@ -85,18 +85,13 @@ def listing(text: str, known: Collection[tuple[str, str]]) -> list[tuple[str, st
 
 def registry() -> dict[str, str]:
     """The settings file of each VM by UUID, from VirtualBox's own settings."""
-    home = saves.settings_home()
-    path = os.path.join(home, "VirtualBox.xml")
     try:
-        entries = ElementTree.parse(path).iter(f"{parser.NAMESPACE}MachineEntry")
-        return {
-            entry.get("uuid", "").strip("{}").lower(): os.path.join(home, entry.get("src", ""))
-            for entry in entries
-        }
+        return dict(saves.machine_entries())
     except FileNotFoundError:
         # Nobody has used this VirtualBox yet.
         return {}
     except (OSError, ElementTree.ParseError) as error:
+        path = os.path.join(saves.settings_home(), "VirtualBox.xml")
         raise VirtualBoxError(
             f"VirtualBox's own settings {path} cannot be read: {error}",
             hint="run as the user that the VMs belong to",
@@ -220,8 +215,8 @@ def _ask_guest(client: Client, uuid: str, name: str | None) -> dict[str, str]:
         if error.not_found:
             return {}
         raise
-    prefix = "Value: "
-    return {name: answer[len(prefix) :].rstrip("\n")} if answer.startswith(prefix) else {}
+    value = parser.guest_property(answer)
+    return {} if value is None else {name: value}
 
 
 def ask_guests(

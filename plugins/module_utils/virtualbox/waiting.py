@@ -12,7 +12,11 @@ import socket
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import model, reader
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+    model,
+    parser,
+    reader,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
     VirtualBoxError,
@@ -61,8 +65,7 @@ def conditions(
         name, pattern = wait.guest_property, wait.guest_property_pattern
 
         def told() -> bool:
-            text = client.read("guestproperty", "get", vm.uuid, name)
-            value = text[len("Value: ") :].rstrip("\n") if text.startswith("Value: ") else None
+            value = parser.guest_property(client.read("guestproperty", "get", vm.uuid, name))
             return value is not None and re.search(pattern, value) is not None
 
         yield f"the guest property '{name}' matching '{pattern}'", told

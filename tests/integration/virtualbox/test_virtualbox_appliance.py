@@ -13,7 +13,7 @@ import subprocess
 import tarfile
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import client
+from world import killed
 
 MODULE = "virtualbox_appliance"
 HOSTILE = ["-dash", "quote's $(id)", " 0: Suggested OS type: x", "ü 漢 <b>&amp;", "--vsys"]
@@ -244,30 +244,6 @@ def test_a_broken_disk_leaves_nothing(world, source, folder):
     world.change(MODULE, path=str(path), state="imported", name="new")
 
 
-def killed(world, monkeypatch, calls, **options):
-    """Run the module up to that many writing calls, then be gone without a word."""
-
-    class Gone(BaseException):
-        pass
-
-    left = [calls]
-    real = client.Client.write
-
-    def write(self, *argv, **more):
-        if left[0] == 0:
-            raise Gone
-        left[0] -= 1
-        return real(self, *argv, **more)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(client.Client, "write", write)
-        try:
-            world.call(MODULE, False, options)
-        except Gone:
-            return True
-    return False
-
-
 def test_import_killed_before_each_call(world, source, folder, monkeypatch):
     source()
     path = str(folder / "a.ova")
@@ -275,7 +251,7 @@ def test_import_killed_before_each_call(world, source, folder, monkeypatch):
     options = {"path": path, "state": "imported", "managed_by": "dc1", "groups": ["/a", "/b"]}
     for calls in range(4):
         name = f"new{calls}"
-        cut = killed(world, monkeypatch, calls, **options, name=name)
+        cut = killed(world, monkeypatch, MODULE, calls, **options, name=name)
         assert cut == (calls < 3)
         done = world.run(MODULE, **options, name=name)
         assert done["changed"] == cut
@@ -289,7 +265,7 @@ def test_half_made_vm_with_its_disk_is_removed(world, source, folder, monkeypatc
     source()
     path = str(folder / "a.ova")
     world.run(MODULE, path=path, state="exported", vms=["src"])
-    assert killed(world, monkeypatch, 0, path=path, state="imported", name="new")
+    assert killed(world, monkeypatch, MODULE, 0, path=path, state="imported", name="new")
     # As far as VirtualBox may come before its service is killed.
     world.vbox("createvm", "--name", "new", "--basefolder", str(world.vms), "--register")
     disk = world.vms / "new" / "a-disk001.vmdk"

@@ -16,6 +16,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     errors,
     model,
 )
+from world import killed
 
 MODULE = "virtualbox_snapshot"
 HOSTILE = [
@@ -412,35 +413,11 @@ def test_one_that_will_not_start_is_told_once(world, vms, monkeypatch):
 # --- killed -----------------------------------------------------------------------------------
 
 
-def killed(world, monkeypatch, module_calls, **options):
-    """Run the module up to that many writing calls, then be gone without a word."""
-
-    class Gone(BaseException):
-        pass
-
-    left = [module_calls]
-    real = client.Client.write
-
-    def write(self, *argv, **more):
-        if left[0] == 0:
-            raise Gone
-        left[0] -= 1
-        return real(self, *argv, **more)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(client.Client, "write", write)
-        try:
-            world.call(MODULE, False, options)
-        except Gone:
-            return True
-    return False
-
-
 def test_taking_killed_after_each_call(world, vms, monkeypatch):
     made = vms("a", "b")
     start(world, *made.values())
     for calls in range(20):
-        cut = killed(world, monkeypatch, calls, vms=list(made), name="set")
+        cut = killed(world, monkeypatch, MODULE, calls, vms=list(made), name="set")
         foreseen = world.run(MODULE, check=True, vms=list(made), name="set")
         done = world.run(MODULE, vms=list(made), name="set")
         assert foreseen["changed"] == done["changed"] == (cut or foreseen["changed"])
@@ -461,7 +438,7 @@ def test_restoring_killed_after_each_call(world, vms, monkeypatch):
     options = {"vms": list(made), "name": "set", "state": "restored", "allow_power_cycle": True}
     for calls in range(20):
         world.vbox("modifyvm", made["b"], "--memory", "48")
-        cut = killed(world, monkeypatch, calls, **options)
+        cut = killed(world, monkeypatch, MODULE, calls, **options)
         done = world.run(MODULE, **options)
         assert [state(world, uuid) for uuid in made.values()] == ["running", "poweroff"]
         assert names(world, made["a"]) == names(world, made["b"]) == ["set"]
@@ -476,7 +453,7 @@ def test_restoring_killed_after_each_call(world, vms, monkeypatch):
 def test_another_task_on_one_vm_undoes_the_killed_run(world, vms, monkeypatch):
     made = vms("a", "b")
     start(world, *made.values())
-    assert killed(world, monkeypatch, 3, vms=list(made), name="set")
+    assert killed(world, monkeypatch, MODULE, 3, vms=list(made), name="set")
     assert [state(world, uuid) for uuid in made.values()] == ["paused", "paused"]
     done = world.run(MODULE, vms=["b"], name="other", state="absent")
     assert texts(done) == ["recover"]

@@ -205,3 +205,28 @@ def new_world(folder: Path) -> t.Iterator[World]:
         del os.environ["VBOX_USER_HOME"], os.environ["VBOX_IPC_SOCKETID"]
         left = made.processes("VBox")
     assert left == []
+
+
+def killed(world: World, monkeypatch, module: str, calls: int, **options) -> bool:
+    """Run a module up to that many writing calls, then be gone without a word; whether it was."""
+    client = importlib.import_module(f"{PLUGINS}.module_utils.virtualbox.client")
+
+    class Gone(BaseException):
+        pass
+
+    left = [calls]
+    real = client.Client.write
+
+    def write(self, *argv, **more):
+        if left[0] == 0:
+            raise Gone
+        left[0] -= 1
+        return real(self, *argv, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client.Client, "write", write)
+        try:
+            world.call(module, False, options)
+        except Gone:
+            return True
+    return False
