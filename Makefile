@@ -23,8 +23,8 @@ unit: tools
 	.venv/bin/python -m pytest tests/unit
 sanity: setup
 	tests/tools/sanity
-integration: host
-	.venv/bin/python -m pytest tests/integration
+integration: host tools
+	.venv/bin/python -m pytest --numprocesses=2 --durations=12 tests/integration
 molecule: host tools
 	tests/tools/molecule $(SCENARIO)
 e2e: host

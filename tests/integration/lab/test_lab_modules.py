@@ -43,7 +43,8 @@ from ansible_collections.virtual.datacenter.plugins.modules import (  # noqa: E4
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")
 
-NAME = "itlab"
+# Each worker has a data center of its own.
+NAME = f"itlab{os.environ.get('PYTEST_XDIST_WORKER', '')}"
 CACHE = Path(os.environ.get("VIRTUAL_DATACENTER_CACHE", Path.home() / ".cache/virtual.datacenter"))
 MAC = "02:00:5e:00:53:01"
 

@@ -1,24 +1,24 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each session has a VirtualBox of its own, each test an empty one."""
+"""Each worker has a VirtualBox of its own, each test an empty one."""
 
 from __future__ import annotations
 
-import importlib
 import shutil
 import time
 
 import pytest
-from world import PLUGINS, new_world
+from world import new_world
 
 # Prints on the first serial port for ever: a machine whose running can be seen from outside.
 BOOT_SECTOR = bytes.fromhex(
     "31c08ed8"  # xor ax,ax; mov ds,ax
-    "be1d7c"  # again: mov si,text
+    "fbf4"  # again: sti; hlt: sleeps until the next tick of the clock, 18 times a second
+    "be1d7c"  # mov si,text
     "ac"  # next: lodsb
     "84c0"  # test al,al
-    "74f8"  # jz again
+    "74f6"  # jz again
     "88c4"  # mov ah,al
     "bafd03"  # mov dx,3fd
     "ec"  # wait: in al,dx
@@ -41,36 +41,9 @@ def boot_disk() -> bytes:
     return sector.ljust(2 * 1024 * 1024, b"\0")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def slow_calls():
-    """Tells at the end which calls of VBoxManage took long."""
-    client = importlib.import_module(f"{PLUGINS}.module_utils.virtualbox.client")
-    real, calls = client.run_process, []
-
-    def timed(argv, timeout):
-        begin = time.monotonic()
-        try:
-            return real(argv, timeout)
-        finally:
-            calls.append((time.monotonic() - begin, argv[1:4]))
-
-    # The default of an argument is bound when the module is loaded; questions look it up.
-    client.Client.__init__.__defaults__ = tuple(
-        timed if value is real else value for value in client.Client.__init__.__defaults__
-    )
-    client.run_process = timed
-    yield
-    slow = [f"{seconds:.1f} s {' '.join(argv)}" for seconds, argv in calls if seconds > 5]
-    total = sum(seconds for seconds, _argv in calls)
-    print(
-        f"\n{len(calls)} calls of VBoxManage in {total:.0f} s; "
-        f"over 5 s: {', '.join(slow) or 'none'}"
-    )
-
-
 @pytest.fixture(scope="session")
 def world(tmp_path_factory):
-    """The VirtualBox of this session."""
+    """The VirtualBox of this worker: tests of two workers never see each other."""
     with new_world(tmp_path_factory.mktemp("virtualbox")) as made:
         yield made
 

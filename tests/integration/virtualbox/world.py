@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -88,6 +89,8 @@ class World:
         given = {name: value for name, value in options.items() if value is not None}
         arguments = {**given, "_ansible_check_mode": check, "_ansible_diff": True}
         loaded = importlib.import_module(f"{PLUGINS}.modules.{module}")
+        # A process of its own would begin without the warnings of the module before.
+        warnings._global_warnings.clear()
         out = io.StringIO()
         ended = contextlib.suppress(SystemExit)
         with patch_module_args(arguments), contextlib.redirect_stdout(out), ended:
