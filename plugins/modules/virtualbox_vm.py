@@ -103,6 +103,13 @@ options:
         is.
       - If it is not set, the task names the VM outright and no mark is asked for.
     type: str
+  address:
+    description:
+      - IP address that the data center has planned for the VM, kept as extra data
+        C(virtual.datacenter/address), where
+        P(virtual.datacenter.virtualbox#inventory) finds it. The guest is not told.
+      - An empty one removes it.
+    type: str
   nics:
     description: Network cards.
     type: list
@@ -766,6 +773,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "description": {"type": "str"},
     "groups": {"type": "list", "elements": "str"},
     "managed_by": {"type": "str"},
+    "address": {"type": "str"},
     "nics": {"type": "list", "elements": "dict", "options": NIC_OPTIONS},
     "storage_controllers": {"type": "list", "elements": "dict", "options": CONTROLLER_OPTIONS},
     "storage_attachments": {"type": "list", "elements": "dict", "options": ATTACHMENT_OPTIONS},
@@ -917,6 +925,7 @@ def make_wish(module: AnsibleModule) -> VmWish:
         description=params["description"],
         groups=arguments.groups(params["groups"]),
         managed_by=params["managed_by"],
+        address=arguments.address(params["address"]),
         nics=tuple(wanted_nics(params["nics"] or [])),
         storage_controllers=tuple(
             model.Controller(**item) for item in params["storage_controllers"] or []
