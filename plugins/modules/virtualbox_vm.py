@@ -669,6 +669,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     arguments,
     disks,
     extras,
+    file_reader,
     hardware,
     model,
     parser,
@@ -976,6 +977,7 @@ class Task:
         self.listed: list[tuple[str, str]] = []
         self.actual: model.Vm | None = None
         self.note: dict[str, t.Any] = {}
+        self.made_off = False
 
     def _journal(self) -> Journal:
         if not self.wish.folder:
@@ -994,7 +996,7 @@ class Task:
         if re.fullmatch(parser.UUID, self.clone_from):
             found = reader.find_uuid(self.listed, "", self.clone_from)
         found = found or reader.find_uuid(self.listed, self.clone_from)
-        source = reader.read_vm(self.client, found) if found else None
+        source = file_reader.read_vm(self.client, found) if found else None
         if source is None and self.check_mode:
             # An earlier task would have made it.
             return model.Vm(name=self.clone_from, uuid=self.clone_from)
@@ -1026,9 +1028,11 @@ class Task:
         # A VM that was found or made before is read again by its UUID.
         known = self.actual.uuid if self.actual else self.wish.new_uuid
         again = bool(self.listed) and self.wish.state != "absent"
-        self.actual = reader.read_vm(self.client, known) if again else None
+        # One that was made in this run, and not started, has no process.
+        read = file_reader.read_vm if self.made_off else reader.read_vm
+        self.actual = read(self.client, known) if again else None
         if self.actual is None:
-            self.listed = reader.list_vms(self.client)
+            self.listed = file_reader.list_vms(self.client)
             # A VM to be removed that is not there by its UUID is gone, whoever has its name now.
             name = self.wish.vm.name
             if self.wish.state == "absent" and self.uuid_option:
@@ -1113,6 +1117,7 @@ class Task:
     def carry_out(self, plan: VmPlan) -> None:
         """Apply a plan."""
         apply.apply_vm(self.client, plan, self.wish, self._journal(), self.note, self.stop_timeout)
+        self.made_off = plan.makes_vm and all(action.kind != "start" for action in plan.actions)
 
 
 def main() -> None:
