@@ -47,6 +47,8 @@ notes:
 seealso:
   - module: virtual.datacenter.virtualbox_vm_info
   - module: virtual.datacenter.virtualbox_medium
+  - module: virtual.datacenter.virtualbox_nat_network
+  - module: virtual.datacenter.virtualbox_dhcp_server
 """
 
 EXAMPLES = r"""
@@ -149,7 +151,7 @@ dvds:
   elements: dict
   sample: []
 nat_networks:
-  description: NAT networks.
+  description: NAT networks, each as M(virtual.datacenter.virtualbox_nat_network) returns it.
   returned: if asked for
   type: list
   elements: dict
@@ -162,15 +164,17 @@ nat_networks:
       ipv6_prefix: fd17:625c:f037:2::/64
       ipv6_default_route: false
       port_forwards:
-        - name: ssh
+        - family: ipv4
+          name: ssh
           protocol: tcp
           host_address: ''
           host_port: 1022
           guest_address: 10.9.0.5
           guest_port: 22
-      loopback_mappings:
+      loopbacks:
         - address: 127.0.0.1
           offset: 2
+      running: false
 host_only_interfaces:
   description: Host-only interfaces, in the shape of RV(bridged_interfaces).
   returned: if asked for
@@ -213,7 +217,8 @@ os_types:
       architecture: x86
       bits: 64
 dhcp_servers:
-  description: DHCP servers of VirtualBox's networks, options by their number.
+  description: DHCP servers of VirtualBox's networks, each as
+    M(virtual.datacenter.virtualbox_dhcp_server) returns it.
   returned: if asked for
   type: list
   elements: dict
@@ -221,11 +226,21 @@ dhcp_servers:
     - network: HostInterfaceNetworking-vboxnet0
       enabled: true
       server_address: 192.168.56.100
-      network_mask: 255.255.255.0
+      netmask: 255.255.255.0
       lower_address: 192.168.56.101
       upper_address: 192.168.56.254
-      options: {'6': 192.168.56.1}
+      options:
+        - number: 6
+          name: domain_name_servers
+          value: 192.168.56.1
+          hex: false
+      forced_options: []
+      suppressed_options: []
+      min_lease_seconds: 0
+      default_lease_seconds: 0
+      max_lease_seconds: 0
       groups: []
+      fixed_addresses: []
 extension_packs:
   description: Installed extension packs.
   returned: if asked for
@@ -266,12 +281,16 @@ error_code:
 
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
     arguments,
+    dhcp_model,
+    global_settings,
     host_parser,
-    host_settings,
+    nat_model,
+    network_processes,
     parser,
     survey,
 )
@@ -314,11 +333,24 @@ LISTS: dict[str, tuple[tuple[str, ...], t.Callable[[str], t.Any]]] = {
     "internal_networks": (("list", "intnets"), host_parser.internal_networks),
     "os_types": (("list", "--long", "ostypes"), host_parser.os_types),
 }
-SETTINGS = {
-    "dhcp_servers": host_settings.dhcp_servers,
-    "nat_networks": host_settings.nat_networks,
+
+
+def describe_networks(found: global_settings.GlobalSettings) -> dict[str, t.Any]:
+    """Networks in the shapes that the modules for them return."""
+    return {
+        "dhcp_servers": [dhcp_model.describe(server) for server in found.dhcp_servers],
+        "nat_networks": [
+            nat_model.describe(replace(item, running=network_processes.running(item.name)))
+            for item in found.nat_networks
+        ],
+    }
+
+
+NETWORKS = ("dhcp_servers", "nat_networks")
+CHOICES = ("all", "running_vms", "system_properties", "vms", *LISTS, *NETWORKS)
+OPTIONS: dict[str, dict[str, t.Any]] = {
+    "gather": {"type": "list", "elements": "str", "default": [], "choices": sorted(CHOICES)}
 }
-CHOICES = ("all", "running_vms", "system_properties", "vms", *LISTS, *SETTINGS)
 
 
 def gather(client: Client, wanted: t.Collection[str]) -> dict[str, t.Any]:
@@ -348,19 +380,16 @@ def gather(client: Client, wanted: t.Collection[str]) -> dict[str, t.Any]:
         found["vms"] = all_vms
     if "running_vms" in names:
         found["running_vms"] = [vm for vm in all_vms if vm["state"] == "running"]
-    if names & set(SETTINGS):
-        root = host_settings.read()
-        found.update({name: read(root) for name, read in SETTINGS.items() if name in names})
+    if names & set(NETWORKS):
+        described = describe_networks(global_settings.read(client))
+        found.update({name: described[name] for name in NETWORKS if name in names})
     return found
 
 
 def main() -> None:
     """Entry point."""
-    options = {
-        "gather": {"type": "list", "elements": "str", "default": [], "choices": sorted(CHOICES)}
-    }
     module = AnsibleModule(
-        argument_spec=arguments.argument_spec(**options), supports_check_mode=True
+        argument_spec=arguments.argument_spec(**OPTIONS), supports_check_mode=True
     )
     client = arguments.make_client(module)
     try:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: virtualbox_medium
-short_description: Create, convert, grow, and remove VirtualBox hard disk images
+short_description: Make, copy, grow, compact, move, and remove VirtualBox hard disk images
 version_added: 0.1.0
 author:
   - The virtual.datacenter contributors (@virtual-datacenter)
 description:
   - Describes the image of a hard disk as data and makes it so.
-  - An image never shrinks. An image that exists is not compared with O(source_path), and is not
-    converted.
+  - An image never shrinks. An image that exists is not compared with what O(source_path) or
+    O(source_uuid) names, and is not converted.
   - An image that an interrupted run has left half made is recognised and made anew by the next run.
+    An interrupted move or compaction is carried to its end.
 extends_documentation_fragment:
   - virtual.datacenter.virtualbox
   - virtual.datacenter.virtualbox.attributes
@@ -45,12 +46,20 @@ options:
     choices: [standard, fixed]
   size_mb:
     description:
-      - Size that the guest sees, in MiB. Needed for a new image without O(source_path).
+      - Size that the guest sees, in MiB. Needed for a new image that is not a copy.
       - A smaller image grows to it. A larger one is an error.
     type: int
   source_path:
-    description: Absolute path of an image that a new image is a copy of.
+    description:
+      - Absolute path of an image that a new image is a full copy of, in any format that VirtualBox
+        reads.
+      - A copy of a differencing image holds what the images below it hold, and does not need them.
     type: path
+  source_uuid:
+    description:
+      - UUID of an image that VirtualBox knows, as another way than O(source_path) to name the one
+        to copy.
+    type: str
   source_format:
     description:
       - Format of O(source_path). V(auto) looks into the file, V(raw) is an image as it is on a
@@ -62,6 +71,29 @@ options:
     description: What writing to the image means. The default for a new one is V(normal).
     type: str
     choices: [normal, immutable, writethrough, shareable]
+  description:
+    description:
+      - A text about the image. An empty one removes it.
+      - VirtualBox keeps it in its list of images, not in the file, so it is lost when the image is
+        closed.
+    type: str
+  moved_from:
+    description:
+      - Absolute path where the image may still lie. It is moved from there to O(path), and the VMs
+        that it is attached to keep it.
+      - Nothing is done if there is no file at this path. A file at both paths is an error.
+      - The ending of O(path) must be that of the format.
+    type: path
+  compact:
+    description:
+      - Whether blocks of the file that hold only zeros are given back to the file system.
+      - The file itself tells whether there are any, so nothing is done, and nothing would be done
+        in check mode, if there are none.
+      - Only possible for VDI images of the variant V(standard) that are not differencing images.
+        If there is something to give back, it is an error if the image has differencing images on
+        it, or is attached to a VM that runs.
+    type: bool
+    default: false
   delete_media:
     description: With O(state=absent), also delete the file.
     type: bool
@@ -81,6 +113,17 @@ EXAMPLES = r"""
     path: /srv/virtualbox/debian-13.vdi
     source_path: /srv/images/debian-13-genericcloud-amd64.raw
     size_mb: 10240
+
+- name: A full copy of the current state of a VM with snapshots
+  virtual.datacenter.virtualbox_medium:
+    path: /srv/virtualbox/copy.vdi
+    source_uuid: 5d1e5f5e-8d9c-4a52-9a1e-0b6c7d8e9f00
+
+- name: A disk that has moved to a larger file system, and is kept small
+  virtual.datacenter.virtualbox_medium:
+    path: /srv/large/build01.vdi
+    moved_from: /srv/virtualbox/build01.vdi
+    compact: true
 
 - name: Remove the disk and its file
   virtual.datacenter.virtualbox_medium:
@@ -123,6 +166,16 @@ medium:
     type:
       description: What writing to the image means.
       type: str
+      returned: always
+    description:
+      description: The text about it; only known if O(description) is set or VirtualBox does not
+        list the image.
+      type: str
+      returned: always
+    unused_mb:
+      description: How many MiB of the file compacting would give back; only known if
+        O(compact=true).
+      type: int
       returned: always
     registered:
       description: Whether VirtualBox has it in its list of media.
@@ -173,8 +226,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
     apply,
     arguments,
+    medium_reader,
     model,
-    reader,
+    vdi,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
@@ -197,8 +251,12 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "variant": {"type": "str", "choices": ["standard", "fixed"]},
     "size_mb": {"type": "int"},
     "source_path": {"type": "path"},
+    "source_uuid": {"type": "str"},
     "source_format": {"type": "str", "choices": ["auto", "raw", "image"], "default": "auto"},
     "type": {"type": "str", "choices": list(model.MEDIUM_TYPES)},
+    "description": {"type": "str"},
+    "moved_from": {"type": "path"},
+    "compact": {"type": "bool", "default": False},
     "delete_media": {"type": "bool", "default": False},
 }
 
@@ -216,61 +274,141 @@ def is_raw(path: str) -> bool:
     return not known and tail != b"conectix"
 
 
+class Found(t.NamedTuple):
+    """The image as it was found, and what an interrupted run has left to be done first."""
+
+    medium: model.Medium | None
+    half_made: bool = False
+    # It is at the wanted path, but VirtualBox looks for it at the former one.
+    in_place: bool = False
+
+
 class Task:
     """One run of the module."""
 
     def __init__(
-        self, client: Client, wish: MediumWish, source_format: str, check_mode: bool
+        self, client: Client, wish: MediumWish, params: dict[str, t.Any], check_mode: bool
     ) -> None:
         self.client = client
         self.wish = wish
-        self.source_format = source_format
+        self.source_format: str = params["source_format"]
+        self.source_uuid: str = (params["source_uuid"] or "").lower()
+        self.moved_from: str = params["moved_from"] or ""
         self.check_mode = check_mode
         self.actual: model.Medium | None = None
+        self.listed: medium_reader.Media = []
         self.journal = Journal(os.path.dirname(wish.medium.path), wish.medium.path)
 
     def _with_source(self) -> MediumWish:
         path = self.wish.source_path
+        if self.source_uuid:
+            known = [disk for disk in self.listed if disk["UUID"].lower() == self.source_uuid]
+            if not known:
+                raise VirtualBoxError(
+                    f"VirtualBox knows no hard disk image with the UUID {self.source_uuid}",
+                    hint="name its file by the option source_path",
+                    error_code="VBOX_E_OBJECT_NOT_FOUND",
+                )
+            path = known[0]["Location"]
         if not path:
             return self.wish
         if not os.path.isfile(path):
             raise VirtualBoxError(
                 f"the source {path} does not exist", error_code="VBOX_E_FILE_ERROR"
             )
-        raw = self.source_format == "raw" or (self.source_format == "auto" and is_raw(path))
-        if raw:
+        guess = self.source_format == "auto" and not self.source_uuid
+        if self.source_format == "raw" or (guess and is_raw(path)):
             return replace(self.wish, source_raw=True, source_size_mb=os.path.getsize(path) // MIB)
-        source = reader.read_medium(self.client, path)
+        source = medium_reader.read_medium(self.client, path, listed=self.listed)
         return replace(
             self.wish,
+            source_path=path,
             source_raw=False,
             source_size_mb=source.size_mb if source else None,
             source_registered=bool(source and source.registered),
         )
 
-    def plan(self) -> MediumPlan:
-        """Read the actual state and plan from it."""
-        path = self.wish.medium.path
+    def _read(self, path: str, listed: medium_reader.Media) -> model.Medium | None:
+        wanted = self.wish.medium
+        return medium_reader.read_medium(
+            self.client,
+            path,
+            listed=listed,
+            removal=self.wish.state == "absent",
+            variant=wanted.variant is not None,
+            description=wanted.description is not None,
+            unused=self.wish.compact,
+        )
+
+    def _note(self) -> dict[str, t.Any]:
+        """What an interrupted run has noted, once nobody works on it any more."""
         note = self.journal.read()
         if note and not self.check_mode and apply.wait_for_end(self.client, note):
             note = self.journal.read()
-        leftovers = bool(note)
-        if leftovers:
+        return note
+
+    def _find(self, note: dict[str, t.Any]) -> Found:
+        """Where the image lies; what is in the way is an error."""
+        path, listed = self.wish.medium.path, self.listed
+        moving = note.get("what") == "move"
+        if note.get("what") == "medium":
             # Half made: whatever it says about itself is of no use.
-            self.actual = None
-        else:
-            self.actual = reader.read_medium(
-                self.client,
-                path,
-                removal=self.wish.state == "absent",
-                variant=self.wish.medium.variant is not None,
+            return Found(None, half_made=True)
+        absent = self.wish.state == "absent"
+        former = note.get("from", "") if moving else "" if absent else self.moved_from
+        if former in ("", path):
+            return Found(self._read(path, listed))
+        here, there = os.path.lexists(path), os.path.lexists(former)
+        known = medium_reader.known_at(listed, path)
+        before = medium_reader.known_at(listed, former)
+        if here and there:
+            if not moving or known is not None:
+                raise VirtualBoxError(
+                    f"both {path} and {former} exist, and only one can be the medium",
+                    hint="remove one of them, or leave out the option moved_from",
+                    error_code="BAD_OPTION",
+                )
+            return Found(None if absent else self._read(former, listed), half_made=True)
+        if here and before is not None and known is None:
+            if not moving:
+                self._check_identity(path, before)
+            medium = self._read(path, [{**before, "Location": path}])
+            return Found(medium and replace(medium, path=former), in_place=True)
+        if there and not absent and known is None:
+            return Found(self._read(former, listed))
+        return Found(self._read(path, listed))
+
+    def _check_identity(self, path: str, known: dict[str, str]) -> None:
+        """Somebody has moved the file by hand; is it that file?"""
+        found = vdi.read_header(path)
+        if found is None or found.uuid != known["UUID"].lower():
+            raise VirtualBoxError(
+                f"VirtualBox looks for the medium {known['UUID']} at {known['Location']}, which is "
+                f"gone, and that {path} is the same cannot be seen",
+                hint=f"if it is: VBoxManage modifymedium {known['UUID']} --setlocation {path}",
+                error_code="BAD_OPTION",
             )
-        wish = (
-            self._with_source()
-            if self.actual is None and self.wish.state == "present"
-            else self.wish
-        )
-        return plan_medium(self.actual, wish, leftovers)
+
+    def plan(self) -> MediumPlan:
+        """Read the actual state and plan from it."""
+        note = self._note()
+        self.listed = medium_reader.media(self.client)
+        if note.get("what") in ("move", "compact") and not self.check_mode:
+            paths = (self.wish.medium.path, note.get("from", ""))
+            self.listed = medium_reader.wait_until_idle(self.client, paths, self.listed)
+        found = self._find(note)
+        self.actual = found.medium
+        wish = replace(self.wish, in_place=found.in_place)
+        if self.actual is None and wish.state == "present":
+            wish = self._with_source()
+        try:
+            return plan_medium(self.actual, wish, found.half_made)
+        except VirtualBoxError:
+            if self.actual is None or not self.actual.locked:
+                raise
+            # Said once more, with the names of the VMs that are in the way.
+            self.actual = medium_reader.with_holders(self.client, self.actual)
+            return plan_medium(self.actual, wish, found.half_made)
 
     def carry_out(self, plan: MediumPlan) -> None:
         """Apply a plan."""
@@ -284,12 +422,15 @@ def make_wish(module: AnsibleModule) -> MediumWish:
     suffix = os.path.splitext(path)[1].lstrip(".").lower()
     kind = params["format"] or (suffix if suffix in FORMATS else None)
     medium = model.Medium(
-        path, format=kind, variant=params["variant"], size_mb=params["size_mb"], type=params["type"]
+        path,
+        format=kind,
+        **{name: params[name] for name in ("variant", "size_mb", "type", "description")},
     )
     return MediumWish(
         medium,
         state=params["state"],
         source_path=arguments.absolute(module, "source_path", params["source_path"]),
+        compact=params["compact"],
         delete_media=params["delete_media"],
     )
 
@@ -307,11 +448,16 @@ def comparable(medium: model.Medium | None) -> dict[str, t.Any]:
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
-        argument_spec=arguments.argument_spec(**OPTIONS), supports_check_mode=True
+        argument_spec=arguments.argument_spec(**OPTIONS),
+        mutually_exclusive=[("source_path", "source_uuid")],
+        supports_check_mode=True,
     )
     client = arguments.make_client(module)
+    module.params["moved_from"] = arguments.absolute(
+        module, "moved_from", module.params["moved_from"]
+    )
     with arguments.failures(module):
-        task = Task(client, make_wish(module), module.params["source_format"], module.check_mode)
+        task = Task(client, make_wish(module), module.params, module.check_mode)
         outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
         if not module.check_mode:
             task.journal.end()

@@ -103,6 +103,13 @@ options:
         is.
       - If it is not set, the task names the VM outright and no mark is asked for.
     type: str
+  address:
+    description:
+      - IP address that the data center has planned for the VM, kept as extra data
+        C(virtual.datacenter/address), where
+        P(virtual.datacenter.virtualbox#inventory) finds it. The guest is not told.
+      - An empty one removes it.
+    type: str
   nics:
     description: Network cards.
     type: list
@@ -662,6 +669,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     arguments,
     disks,
     extras,
+    file_reader,
     hardware,
     model,
     parser,
@@ -766,6 +774,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "description": {"type": "str"},
     "groups": {"type": "list", "elements": "str"},
     "managed_by": {"type": "str"},
+    "address": {"type": "str"},
     "nics": {"type": "list", "elements": "dict", "options": NIC_OPTIONS},
     "storage_controllers": {"type": "list", "elements": "dict", "options": CONTROLLER_OPTIONS},
     "storage_attachments": {"type": "list", "elements": "dict", "options": ATTACHMENT_OPTIONS},
@@ -917,6 +926,7 @@ def make_wish(module: AnsibleModule) -> VmWish:
         description=params["description"],
         groups=arguments.groups(params["groups"]),
         managed_by=params["managed_by"],
+        address=arguments.address(params["address"]),
         nics=tuple(wanted_nics(params["nics"] or [])),
         storage_controllers=tuple(
             model.Controller(**item) for item in params["storage_controllers"] or []
@@ -985,7 +995,7 @@ class Task:
         if re.fullmatch(parser.UUID, self.clone_from):
             found = reader.find_uuid(self.listed, "", self.clone_from)
         found = found or reader.find_uuid(self.listed, self.clone_from)
-        source = reader.read_vm(self.client, found) if found else None
+        source = file_reader.read_vm(self.client, found) if found else None
         if source is None and self.check_mode:
             # An earlier task would have made it.
             return model.Vm(name=self.clone_from, uuid=self.clone_from)
@@ -1017,15 +1027,15 @@ class Task:
         # A VM that was found or made before is read again by its UUID.
         known = self.actual.uuid if self.actual else self.wish.new_uuid
         again = bool(self.listed) and self.wish.state != "absent"
-        self.actual = reader.read_vm(self.client, known) if again else None
+        self.actual = file_reader.read_vm(self.client, known) if again else None
         if self.actual is None:
-            self.listed = reader.list_vms(self.client)
+            self.listed = file_reader.list_vms(self.client)
             # A VM to be removed that is not there by its UUID is gone, whoever has its name now.
             name = self.wish.vm.name
             if self.wish.state == "absent" and self.uuid_option:
                 name = ""
             found = reader.find_uuid(self.listed, name, self.uuid_option)
-            self.actual = reader.read_vm(self.client, found) if found else None
+            self.actual = file_reader.read_vm(self.client, found) if found else None
         if self.actual is None:
             return
         properties = {name for name, _value in self.wish.vm.guest_properties}

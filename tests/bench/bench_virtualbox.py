@@ -23,10 +23,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "tests" / "integration" / "virtualbox"))
+import many_vms  # noqa: E402
 from world import World, new_world  # noqa: E402
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 MODULE = "virtualbox_vm"
+INVENTORY_VMS = 100
+OURS, THEIRS = "virtual.datacenter.virtualbox", "community.general.virtualbox"
 SEGMENTS = ("edge", "edge", "control", "control", "control", "worker", "worker", "worker", "worker")
 
 
@@ -142,21 +145,14 @@ def by_module(world: World, spent: list[float], count: list[int]) -> None:
 def by_playbook(world: World, spent: list[float], changed: int) -> None:
     """One task for all ten, as ansible-playbook does it with ten forks."""
     with stopwatch(spent):
-        done = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("ansible-playbook")),
-                f"--inventory={','.join(machines())},",
-                "--forks=10",
-                str(world.folder / "play.yml"),
-            ],
-            cwd=ROOT,
-            env={**world.environment, "ANSIBLE_NOCOLOR": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
+        process = world.start_playbook(
+            f"--inventory={','.join(machines())},",
+            "--forks=10",
+            str(world.folder / "play.yml"),
         )
-    assert done.returncode == 0, done.stdout
-    assert len(re.findall(rf"changed={changed}\b", done.stdout)) == len(machines()), done.stdout
+        output, _none = process.communicate()
+    assert process.returncode == 0, output
+    assert len(re.findall(rf"changed={changed}\b", output)) == len(machines()), output
 
 
 def write_playbook(world: World) -> None:
@@ -186,13 +182,64 @@ def tell(text: str, ratios: list[float], goal: float | None, processes: str = ""
     print(f"{text}: {middle:.2f} ({spread}){processes}", flush=True)
 
 
+def inventory(world: World, plugin: str, program: str) -> float:
+    """Seconds that a plugin takes to read all VMs."""
+    path = world.folder / "bench.virtualbox.yml"
+    path.write_text(f"plugin: {plugin}\n")
+    done = subprocess.run(
+        [sys.executable, str(HERE / "inventory_time.py"), str(path)],
+        env={
+            **world.environment,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "PATH": f"{Path(program).parent}:{os.environ['PATH']}",
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, hosts = done.stdout.split()
+    assert int(hosts) == INVENTORY_VMS, done.stderr
+    return float(seconds)
+
+
+def calls_of(world: World, plugin: str) -> int:
+    """How many processes of VBoxManage a plugin needs; not timed, for counting costs time."""
+    folder, log = world.folder / "counting", world.folder / "calls"
+    folder.mkdir(exist_ok=True)
+    log.write_text("")
+    wrapper = folder / "VBoxManage"
+    wrapper.write_text(f'#!/bin/sh\necho >>{log}\nexec {world.program} "$@"\n')
+    wrapper.chmod(0o755)
+    inventory(world, plugin, str(wrapper))
+    return len(log.read_text().splitlines())
+
+
+def measure_inventory(world: World) -> None:
+    world.vm("m", managed_by="lab", groups=["/lab"], memory_mb=64)
+    many_vms.make_vms(world, "m", INVENTORY_VMS - 1)
+    world.settle()
+    times: dict[str, list[float]] = {OURS: [], THEIRS: []}
+    counts = {plugin: calls_of(world, plugin) for plugin in times}
+    for _number in range(ROUNDS):
+        for plugin, spent in times.items():
+            spent.append(inventory(world, plugin, world.program))
+    tell(
+        f"3. inventory of {INVENTORY_VMS} VMs / the one of community.general",
+        [ours / theirs for ours, theirs in zip(times[OURS], times[THEIRS])],
+        0.1,
+        "; VBoxManage per VM: " + " / ".join(f"{n / INVENTORY_VMS:.2f}" for n in counts.values()),
+    )
+
+
 def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    try:
-        with new_world(folder) as world:
-            measure(world)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    for part in (measure, measure_inventory):
+        folder = Path(tempfile.mkdtemp(prefix="bench-"))
+        try:
+            with new_world(folder) as world:
+                part(world)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def measure(world: World) -> None:
@@ -219,27 +266,33 @@ def measure(world: World) -> None:
     print(f"the bare script failed {failures} time(s) and was begun anew")
     vms = len(machines())
     calls = script(world).count("\nvbm ")
+    first_text = f"{statistics.median(first_count) / vms:.1f} / {calls / vms:.1f}"
+    again_text = " / ".join(
+        f"{statistics.median(count) / vms:.1f}" for count in (again_count, first_count)
+    )
     tell(
         "1. ten VMs by the module / by a bare shell script",
         [ours / theirs for ours, theirs in zip(modules, bare)],
         1.25,
-        f"; VBoxManage per VM: {statistics.median(first_count) / vms:.1f} / {calls / vms:.1f}",
+        f"; VBoxManage per VM: {first_text}",
     )
     tell(
         "   ten VMs by a whole playbook, ten forks / by the script",
         [ours / theirs for ours, theirs in zip(playbook, bare)],
         None,
+        f"; VBoxManage per VM: {first_text}",
     )
     tell(
         "2. the same once more, nothing to do / the first run, by the module",
         [later / first for later, first in zip(again, modules)],
         0.35,
-        f"; VBoxManage per VM: {statistics.median(again_count) / vms:.1f}",
+        f"; VBoxManage per VM: {again_text}",
     )
     tell(
         "   the same by the playbook",
         [later / first for later, first in zip(playbook_again, playbook)],
         None,
+        f"; VBoxManage per VM: {again_text}",
     )
 
 

@@ -40,6 +40,8 @@ SLOW_FACTOR = 30
 # How long a power-off, which asks nobody, may take.
 POWER_OFF_SECONDS = 60.0
 POLL_SECONDS = 0.3
+# What a note about a medium is about: its making, its move, its compaction.
+MEDIUM_NOTES = ("medium", "move", "compact")
 
 
 def call(client: Client, action: Action) -> None:
@@ -163,7 +165,7 @@ def wait_for_end(client: Client, note: dict[str, t.Any]) -> bool:
     Ansible may be gone while the module that it started, or the VBoxManage that that one started,
     still works. Tells whether there was anything to wait for.
     """
-    needle = note["path"] if note["what"] == "medium" else note["uuid"]
+    needle = note["path"] if note["what"] in MEDIUM_NOTES else note["uuid"]
     end = client.clock() + client.timeout
     waited = False
     while writer_lives(note) or calls_under_way(needle):
@@ -324,9 +326,39 @@ def apply_medium(client: Client, plan: MediumPlan, path: str, journal: Journal) 
             journal.end()
         elif action.kind in ("create", "convert", "clone"):
             _create_medium(client, action, path, journal)
+        elif action.kind == "move":
+            _move_medium(client, action, path, journal)
+        elif action.kind == "compact":
+            _compact_medium(client, action, path, journal)
         else:
             call(client, action)
     journal.end()
+
+
+def _move_medium(client: Client, action: Action, path: str, journal: Journal) -> None:
+    """Within one file system a move is a renaming, else a copy that may be left half made."""
+    journal.begin({"what": "move", "path": path, "from": action.path})
+    if os.path.lexists(path):
+        journal.end()
+        raise BusyError(f"another run has just made medium {path}")
+    try:
+        call(client, action)
+    except VirtualBoxError as error:
+        if not error.outcome_unknown:
+            if os.path.lexists(action.path):
+                remove_paths([path], inside=os.path.dirname(path))
+            journal.end()
+        raise
+
+
+def _compact_medium(client: Client, action: Action, path: str, journal: Journal) -> None:
+    journal.begin({"what": "compact", "path": path})
+    try:
+        call(client, action)
+    except VirtualBoxError as error:
+        if not error.outcome_unknown:
+            journal.end()
+        raise
 
 
 def _create_medium(client: Client, action: Action, path: str, journal: Journal) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import typing as t
 
@@ -89,6 +90,16 @@ def groups(names: t.Sequence[str] | None) -> tuple[str, ...] | None:
                 error_code="BAD_OPTION",
             )
     return None if names is None else tuple(names) or ("/",)
+
+
+def address(text: str | None) -> str | None:
+    """An IP address as it is usually written; an empty one stays."""
+    if not text:
+        return text
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise VirtualBoxError(f"'{text}' is no IP address", error_code="BAD_OPTION") from error
 
 
 class Outcome(t.NamedTuple):

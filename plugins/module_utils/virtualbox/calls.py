@@ -50,6 +50,10 @@ def difference(before: Vm, after: Vm) -> tuple[Action, ...]:
                 live=True,
             )
         )
+    if after.address != before.address:
+        argv = ("setextradata", uuid, model.ADDRESS, *((after.address,) if after.address else ()))
+        text = f"{'note' if after.address else 'forget'} the planned address of VM '{name}'"
+        actions.append(Action("address", text, argv, uuid, live=True))
     actions += extras.bandwidth_actions(uuid, name, before.bandwidth_groups, after.bandwidth_groups)
     arguments, changed = _modify(before, after)
     if arguments:

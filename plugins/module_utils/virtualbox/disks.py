@@ -10,7 +10,10 @@ import os
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import model, reader
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+    medium_reader,
+    model,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.actions import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.journal import Journal
@@ -47,7 +50,10 @@ def plans(client: Client, attachments: t.Sequence[model.Attachment]) -> tuple[Me
         if item.size_mb is None or not item.medium:
             continue
         interrupted = bool(journal(item.medium).read())
-        actual = None if interrupted else reader.read_medium(client, item.medium)
+        actual = None if interrupted else medium_reader.read_medium(client, item.medium)
+        if actual is not None:
+            # Its own VM may run; the plan of the VM turns it off for a change.
+            actual = replace(actual, locked=False)
         wish = MediumWish(model.Medium(item.medium, size_mb=item.size_mb))
         found.append(plan_medium(actual, wish, leftovers=interrupted))
     return tuple(found)

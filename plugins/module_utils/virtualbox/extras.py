@@ -60,7 +60,7 @@ def check(extra_data: Pairs, folders: t.Iterable[SharedFolder]) -> None:
         if name.startswith(OURS):
             raise VirtualBoxError(
                 f"the extra data '{name}' belongs to this collection",
-                hint="use the option managed_by",
+                hint="use the option managed_by or address",
                 error_code="BAD_OPTION",
             )
     for folder in folders:

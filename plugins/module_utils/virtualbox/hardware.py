@@ -16,6 +16,15 @@ Settings = t.Tuple[t.Tuple[str, t.Any], ...]
 
 BOOT_DEVICES = ("none", "floppy", "dvd", "disk", "net")
 BOOT_POSITIONS = 4
+# What it means that the settings file names none, and how it names them.
+BOOT_DEFAULT = ("floppy", "dvd", "disk", "none")
+BOOT_SHOWN = {
+    "None": "none",
+    "Floppy": "floppy",
+    "DVD": "dvd",
+    "HardDisk": "disk",
+    "Network": "net",
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,9 @@ class Setting:
     shown: tuple[tuple[str, str], ...] = ()
     number: bool = False
     file: bool = False
+    # Where the settings file has what showvminfo shows: element, attribute, and what it means that
+    # the attribute is not there.
+    place: tuple[str, str, str] | None = None
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -68,32 +80,82 @@ SHARING = (
     ("bidirectional", "bidirectional"),
 )
 
+# Words of the settings file, where lower case is not enough.
+SHOWN = {
+    "true": "on",
+    "false": "off",
+    "UTC": "on",
+    "local": "off",
+    "OHCI": "on",
+    "EHCI": "on",
+    "XHCI": "on",
+}
+
 TABLE = (
-    Setting("cpu_cap_percent", "--cpu-execution-cap", "cpuexecutioncap", number=True),
-    Setting("chipset", "--chipset", "chipset", same("piix3", "ich9")),
-    Setting("vram_mb", "--vram", "vram", number=True),
+    Setting(
+        "cpu_cap_percent",
+        "--cpu-execution-cap",
+        "cpuexecutioncap",
+        number=True,
+        place=("CPU", "executionCap", "100"),
+    ),
+    Setting(
+        "chipset", "--chipset", "chipset", same("piix3", "ich9"), place=("Chipset", "type", "piix3")
+    ),
+    Setting("vram_mb", "--vram", "vram", number=True, place=("Display", "VRAMSize", "8")),
     Setting(
         "graphics_controller",
         "--graphicscontroller",
         "graphicscontroller",
         same("none", "vboxvga", "vmsvga", "vboxsvga"),
         (("null", "none"),),
+        place=("Display", "controller", "vboxvga"),
     ),
-    Setting("monitor_count", "--monitor-count", "monitorcount", number=True),
-    Setting("accelerate_3d", "--accelerate-3d", "accelerate3d"),
-    Setting("rtc_utc", "--rtc-use-utc", "rtcuseutc"),
-    Setting("io_apic", "--ioapic", "ioapic"),
-    Setting("hpet", "--x86-hpet", "hpet"),
-    Setting("large_pages", "--large-pages", "largepages"),
-    Setting("nested_paging", "--nested-paging", "nestedpaging"),
-    Setting("nested_virtualization", "--nested-hw-virt", "nested-hw-virt"),
+    Setting(
+        "monitor_count",
+        "--monitor-count",
+        "monitorcount",
+        number=True,
+        place=("Display", "monitorCount", "1"),
+    ),
+    Setting(
+        "accelerate_3d", "--accelerate-3d", "accelerate3d", place=("Display", "accelerate3D", "off")
+    ),
+    Setting("rtc_utc", "--rtc-use-utc", "rtcuseutc", place=("RTC", "localOrUTC", "off")),
+    Setting("io_apic", "--ioapic", "ioapic", place=("IOAPIC", "enabled", "off")),
+    Setting("hpet", "--x86-hpet", "hpet", place=("HPET", "enabled", "off")),
+    Setting(
+        "large_pages",
+        "--large-pages",
+        "largepages",
+        place=("HardwareVirtExLargePages", "enabled", "on"),
+    ),
+    Setting(
+        "nested_paging",
+        "--nested-paging",
+        "nestedpaging",
+        place=("HardwareVirtExNestedPaging", "enabled", "on"),
+    ),
+    Setting(
+        "nested_virtualization",
+        "--nested-hw-virt",
+        "nested-hw-virt",
+        place=("NestedHWVirt", "enabled", "off"),
+    ),
     Setting(
         "paravirt_provider",
         "--paravirt-provider",
         "paravirtprovider",
         same("none", "default", "legacy", "minimal", "hyperv", "kvm"),
+        place=("Paravirt", "provider", "default"),
     ),
-    Setting("iommu", "--iommu", "iommu", same("none", "automatic", "amd", "intel")),
+    Setting(
+        "iommu",
+        "--iommu",
+        "iommu",
+        same("none", "automatic", "amd", "intel"),
+        place=("Iommu", "type", "none"),
+    ),
     Setting(
         "tpm_type",
         "--tpm-type",
@@ -121,15 +183,54 @@ TABLE = (
         "--vm-process-priority",
         "vmprocpriority",
         same("default", "flat", "low", "normal", "high"),
+        place=("Machine", "processPriority", "default"),
     ),
-    Setting("clipboard_mode", "--clipboard-mode", "clipboard", SHARING),
-    Setting("drag_and_drop_mode", "--drag-and-drop", "draganddrop", SHARING),
-    Setting("usb_ohci", "--usb-ohci", "usb"),
-    Setting("usb_ehci", "--usb-ehci", "ehci"),
-    Setting("usb_xhci", "--usb-xhci", "xhci"),
-    Setting("vrde", "--vrde", "vrde"),
-    Setting("autostart", "--autostart-enabled", "autostart-enabled"),
-    Setting("autostart_delay_seconds", "--autostart-delay", "autostart-delay", number=True),
+    Setting(
+        "clipboard_mode",
+        "--clipboard-mode",
+        "clipboard",
+        SHARING,
+        place=("Clipboard", "mode", "disabled"),
+    ),
+    Setting(
+        "drag_and_drop_mode",
+        "--drag-and-drop",
+        "draganddrop",
+        SHARING,
+        place=("DragAndDrop", "mode", "disabled"),
+    ),
+    Setting(
+        "usb_ohci",
+        "--usb-ohci",
+        "usb",
+        place=("Controller[@type='OHCI']", "type", "off"),
+    ),
+    Setting(
+        "usb_ehci",
+        "--usb-ehci",
+        "ehci",
+        place=("Controller[@type='EHCI']", "type", "off"),
+    ),
+    Setting(
+        "usb_xhci",
+        "--usb-xhci",
+        "xhci",
+        place=("Controller[@type='XHCI']", "type", "off"),
+    ),
+    Setting("vrde", "--vrde", "vrde", place=("RemoteDisplay", "enabled", "off")),
+    Setting(
+        "autostart",
+        "--autostart-enabled",
+        "autostart-enabled",
+        place=("Autostart", "enabled", "off"),
+    ),
+    Setting(
+        "autostart_delay_seconds",
+        "--autostart-delay",
+        "autostart-delay",
+        number=True,
+        place=("Autostart", "delay", "0"),
+    ),
 )
 
 
@@ -167,6 +268,20 @@ def read(scalars: t.Mapping[str, str], settings: t.Mapping[str, t.Any]) -> Setti
     if all(order):
         found["boot_order"] = order
     return tuple(sorted(found.items()))
+
+
+def shown_of(find: t.Callable[[str, str], str | None]) -> dict[str, str]:
+    """What showvminfo shows, from the settings file; `find` gives an attribute of an element."""
+    found = {}
+    for item in TABLE:
+        if item.place is not None:
+            element, attribute, default = item.place
+            text = find(element, attribute)
+            found[item.key] = default if text is None else SHOWN.get(text, text.lower())
+    for number, device in enumerate(BOOT_DEFAULT, 1):
+        text = find(f"Order[@position='{number}']", "device")
+        found[f"boot{number}"] = device if text is None else BOOT_SHOWN[text]
+    return found
 
 
 def merged(actual: Settings, wish: Settings) -> Settings:

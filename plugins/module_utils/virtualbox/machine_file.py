@@ -22,20 +22,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.erro
     VirtualBoxError,
 )
 
-# Extra data of a VM: the address that the data center has planned for it.
-ADDRESS = "virtual.datacenter/address"
-
-# Elements of a NIC in the settings file: NIC type as VBoxManage shows it, attribute of its network.
-NIC_ELEMENTS = {
-    "NAT": ("nat", "network"),
-    "BridgedInterface": ("bridged", "name"),
-    "InternalNetwork": ("intnet", "name"),
-    "HostOnlyInterface": ("hostonly", "name"),
-    "HostOnlyNetwork": ("hostonlynetwork", "name"),
-    "NATNetwork": ("natnetwork", "name"),
-    "GenericInterface": ("generic", "driver"),
-    "CloudNetwork": ("cloud", "name"),
-}
 NAMESPACE = parser.NAMESPACE
 
 
@@ -44,7 +30,6 @@ class MachineFile:
     """What a settings file tells."""
 
     vm: model.Vm
-    extra_data: dict[str, str]
     guest_properties: dict[str, str]
 
 
@@ -60,19 +45,14 @@ def _nic(adapter: ElementTree.Element, hidden: dict[str, t.Any]) -> model.Nic:
     number = int(adapter.get("slot", "0")) + 1
     if adapter.get("enabled") != "true":
         return model.Nic(number, "none", properties=tuple(sorted(hidden["properties"].items())))
-    word, network = "null", None
-    for child in adapter:
-        found = NIC_ELEMENTS.get(child.tag.replace(NAMESPACE, ""))
-        if found is not None:
-            word, network = found[0], child.get(found[1])
-    names = {value: key for key, value in model.NIC_TYPES.items()}
+    word = hidden["mode"]
     chips = {value.lower(): key for key, value in model.ADAPTER_TYPES.items()}
     chip = hidden["adapter_type"].lower()
     rules = [model.PortForward(**rule) for rule in hidden["forwardings"]] if word == "nat" else []
     return model.Nic(
         number,
-        names.get(word, word),
-        network,
+        model.nic_type(word),
+        hidden["network"],
         model.mac_readable(hidden["mac"]),
         chips.get(chip, chip),
         hidden["cable"],
@@ -117,6 +97,7 @@ def machine_file(text: str | bytes, path: str) -> MachineFile:
         description=settings["description"],
         groups=tuple(settings["groups"]),
         managed_by=settings["extra_data"].get(model.MARK),
+        address=settings["extra_data"].get(model.ADDRESS),
         nics=tuple(
             _nic(adapter, settings["adapters"][int(adapter.get("slot", "0")) + 1])
             for adapter in hardware.iterfind(f"{NAMESPACE}Network/{NAMESPACE}Adapter")
@@ -126,4 +107,4 @@ def machine_file(text: str | bytes, path: str) -> MachineFile:
         ),
         **reader.extras_of(settings),
     )
-    return MachineFile(vm, settings["extra_data"], settings["guest_properties"])
+    return MachineFile(vm, settings["guest_properties"])

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,9 @@ class MediumWish:
     source_raw: bool = True
     source_size_mb: int | None = None
     source_registered: bool = True
+    compact: bool = False
+    # The file is at its wanted path already, but VirtualBox still looks for it at the former one.
+    in_place: bool = False
     delete_media: bool = False
 
 
@@ -44,7 +48,10 @@ class MediumPlan:
 
 
 def plan_medium(actual: Medium | None, wish: MediumWish, leftovers: bool = False) -> MediumPlan:
-    """The way from the actual medium (None: there is none) to the wanted one."""
+    """The way from the actual medium (None: there is none) to the wanted one.
+
+    The actual one may still lie at another path, which is where it is moved from.
+    """
     path = wish.medium.path
     clean = (
         (Action("clean", f"remove the half-made medium {path} of an interrupted run"),)
@@ -54,13 +61,66 @@ def plan_medium(actual: Medium | None, wish: MediumWish, leftovers: bool = False
     if wish.state == "absent":
         if actual is None:
             return MediumPlan(None, None, clean)
-        return _remove_medium(actual, wish)
+        placed, move = _move(actual, wish)
+        removal = _remove_medium(placed, wish)
+        return replace(removal, before=actual, actions=(*clean, *move, *removal.actions))
     if actual is not None:
-        after = _merge_medium(actual, wish)
-        return MediumPlan(actual, after, (*clean, *_medium_changes(actual, after)))
+        _check_present(actual)
+        placed, move = _move(actual, wish)
+        after = _merge_medium(placed, wish)
+        return MediumPlan(actual, after, (*clean, *move, *_medium_changes(placed, after)))
     fresh, creation = _medium_creation(wish)
     after = _merge_medium(fresh, wish)
     return MediumPlan(None, after, (*clean, *creation, *_medium_changes(fresh, after)))
+
+
+def _check_present(actual: Medium) -> None:
+    if actual.file_missing:
+        raise VirtualBoxError(
+            f"VirtualBox knows the medium {actual.path}, but its file is gone",
+            hint="put it back, or let VirtualBox forget it with state absent",
+            error_code="VBOX_E_FILE_ERROR",
+        )
+
+
+def _check_idle(actual: Medium, what: str) -> None:
+    """VirtualBox would refuse, with a text that names neither the VM nor a way out."""
+    if not actual.locked:
+        return
+    who = (
+        f"is attached to {', '.join(repr(name) for name in actual.holders)}, which is running"
+        if actual.holders
+        else "is in use: by a running linked clone, or by another program"
+    )
+    raise VirtualBoxError(
+        f"the medium {actual.path} {who}, and cannot be {what} meanwhile",
+        hint="stop the VM first",
+        error_code="VBOX_E_INVALID_OBJECT_STATE",
+    )
+
+
+def _move(actual: Medium, wish: MediumWish) -> tuple[Medium, tuple[Action, ...]]:
+    """The medium at its wanted path; the VMs that have it keep it."""
+    path = wish.medium.path
+    if actual.path == path:
+        return actual, ()
+    placed = replace(actual, path=path, registered=True)
+    if wish.in_place:
+        text = f"tell VirtualBox that medium {actual.path} lies at {path} now"
+        argv = ("modifymedium", "disk", actual.uuid, "--setlocation", path)
+        return placed, (Action("relocate", text, argv),)
+    suffix, found = actual.format or "", os.path.splitext(path)[1]
+    if found != f".{suffix}":
+        raise VirtualBoxError(
+            f"the medium {actual.path} is a {suffix} and cannot be moved to {path}, because "
+            f"VirtualBox gives a file that it moves the ending .{suffix}",
+            hint=f"use a path that ends with .{suffix}",
+            error_code="BAD_OPTION",
+        )
+    _check_idle(actual, "moved")
+    argv = ("modifymedium", "disk", actual.path, "--move", path)
+    text = f"move medium {actual.path} to {path}"
+    return placed, (Action("move", text, argv, slow=True, path=actual.path),)
 
 
 def _remove_medium(actual: Medium, wish: MediumWish) -> MediumPlan:
@@ -93,7 +153,16 @@ def _medium_creation(wish: MediumWish) -> tuple[Medium, tuple[Action, ...]]:
     variant = wanted.variant or "standard"
     form = ("--format", kind.upper(), "--variant", variant.capitalize())
     size_mb = wish.source_size_mb if source else wanted.size_mb
-    fresh = Medium(path, format=kind, variant=variant, type="normal", size_mb=size_mb)
+    # VirtualBox leaves out blocks of zeros, whatever a new image is made from.
+    fresh = Medium(
+        path,
+        format=kind,
+        variant=variant,
+        type="normal",
+        size_mb=size_mb,
+        description=None if wanted.description is None else "",
+        unused_mb=0 if wish.compact else None,
+    )
     if source and wish.source_raw:
         convert = ("convertfromraw", source, path, *form)
         text = f"make medium {path} from {source}"
@@ -137,14 +206,49 @@ def _merge_medium(actual: Medium, wish: MediumWish) -> Medium:
             hint="a disk can grow but not shrink",
             error_code="VBOX_E_NOT_SUPPORTED",
         )
-    merged: Medium = filled(actual, size_mb=wanted.size_mb, type=wanted.type)
-    return merged
+    merged: Medium = filled(
+        actual, size_mb=wanted.size_mb, type=wanted.type, description=wanted.description
+    )
+    return _compacted(merged) if wish.compact else merged
+
+
+def _compacted(medium: Medium) -> Medium:
+    """What the kind of the image forbids always fails, what its use does only if it matters."""
+    why = ""
+    if medium.format != "vdi":
+        why = f"is a {medium.format}, and VirtualBox compacts only vdi"
+    elif medium.variant == "fixed":
+        why = "is of the variant fixed, which keeps its full size"
+    elif medium.parent_uuid:
+        why = f"is a differencing image on {medium.parent_uuid}"
+    elif medium.unused_mb is None:
+        why = "is not in a layout of VDI that is known"
+    elif medium.unused_mb and medium.children:
+        why = f"has differencing images on it: {', '.join(medium.children)}"
+    if why:
+        raise VirtualBoxError(
+            f"the medium {medium.path} cannot be compacted: it {why}",
+            hint="leave out the option compact",
+            error_code="VBOX_E_NOT_SUPPORTED",
+        )
+    if medium.unused_mb:
+        _check_idle(medium, "compacted")
+    return replace(medium, unused_mb=0)
 
 
 def _medium_changes(before: Medium, after: Medium) -> t.Iterator[Action]:
+    argv: tuple[str, ...]
     if after.size_mb is not None and after.size_mb != before.size_mb:
+        _check_idle(before, "grown")
         argv = ("modifymedium", "disk", after.path, "--resize", str(after.size_mb))
         yield Action("grow", f"grow medium {after.path} to {after.size_mb} MiB", argv, slow=True)
     if after.type is not None and after.type != before.type:
         argv = ("modifymedium", "disk", after.path, "--type", after.type)
         yield Action("modify", f"make medium {after.path} {after.type}", argv)
+    if after.description is not None and after.description != before.description:
+        argv = ("modifymedium", "disk", after.path, "--description", after.description)
+        yield Action("describe", f"change the description of medium {after.path}", argv)
+    if after.unused_mb is not None and after.unused_mb != before.unused_mb:
+        argv = ("modifymedium", "disk", after.path, "--compact")
+        text = f"compact medium {after.path} by {before.unused_mb} MiB"
+        yield Action("compact", text, argv, slow=True)

@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import extras, hardware
 
 MARK = "virtual.datacenter/managed-by"
+# Extra data of a VM: the address that the data center has planned for it.
+ADDRESS = "virtual.datacenter/address"
 
 # Left: what a task says and a result shows. Right: what VBoxManage takes.
 NIC_TYPES = {
@@ -28,6 +30,11 @@ NIC_TYPES = {
     "host_only": "hostonly",
     "host_only_network": "hostonlynet",
     "generic": "generic",
+}
+# What it shows, in lower case, where that is something else.
+NIC_TYPES_SHOWN = {
+    **{value: key for key, value in NIC_TYPES.items()},
+    "hostonlynetwork": "host_only_network",
 }
 # Where VBoxManage takes and shows the name of the network of a NIC type.
 NIC_NETWORKS = {
@@ -175,6 +182,8 @@ class Vm:
     description: str | None = None
     groups: tuple[str, ...] | None = None
     managed_by: str | None = None
+    # The planned one; empty or None in an actual VM: none.
+    address: str | None = None
     nics: tuple[Nic, ...] = ()
     storage_controllers: tuple[Controller, ...] = ()
     storage_attachments: tuple[Attachment, ...] = ()
@@ -216,9 +225,17 @@ class Medium:
     size_mb: int | None = None
     type: str | None = None
     registered: bool | None = None
+    # Kept in VirtualBox's list, so empty for an image that is not there.
+    description: str | None = None
+    # What compacting would give back of the file.
+    unused_mb: int | None = None
     # VirtualBox knows it, but somebody has deleted the file.
     file_missing: bool = False
     children: tuple[str, ...] = ()
+    # A running VM or another program works with it.
+    locked: bool = False
+    # Names of the running VMs that hold it; only read where it matters.
+    holders: tuple[str, ...] = ()
 
 
 def power(vbox_state: str | None) -> str:
@@ -228,6 +245,11 @@ def power(vbox_state: str | None) -> str:
     if vbox_state in SAVED_STATES:
         return "saved"
     return vbox_state or "stopped"
+
+
+def nic_type(shown: str) -> str:
+    """The word of a task for the type of a NIC that VBoxManage or a settings file shows."""
+    return NIC_TYPES_SHOWN.get(shown.lower(), shown.lower())
 
 
 def mac_plain(mac: str) -> str:
@@ -316,6 +338,7 @@ def describe_vm(vm: Vm | None) -> dict[str, t.Any]:
         "description": vm.description,
         "groups": list(vm.groups or ()),
         "managed_by": vm.managed_by,
+        "address": vm.address,
         "nics": [describe_nic(nic) for nic in vm.nics if nic.type not in (None, "none")],
         "storage_controllers": [vars(controller).copy() for controller in vm.storage_controllers],
         "storage_attachments": [
@@ -351,5 +374,5 @@ def describe_medium(medium: Medium | None) -> dict[str, t.Any]:
     """A medium as results show it."""
     if medium is None:
         return {}
-    hidden = ("file_missing", "children")
+    hidden = ("file_missing", "children", "locked", "holders")
     return {key: value for key, value in vars(medium).items() if key not in hidden}

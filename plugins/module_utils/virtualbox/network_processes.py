@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import typing as t
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.saves import WORLD
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import world
 
 PROGRAM = "VBoxNetNAT"
 OPTION = "--network"
@@ -20,7 +19,7 @@ OPTION = "--network"
 def running(name: str, proc: str = "/proc") -> bool:
     """Whether the NAT network of that name runs in this world."""
     if os.path.isdir(proc):
-        return any(argv_name(argv) == name for argv in _processes(proc))
+        return any(argv_name(argv) == name for _pid, argv in world.processes(PROGRAM, proc=proc))
     # Without /proc, as on macOS, the line of ps has to do.
     listed = subprocess.run(
         ["ps", "-axww", "-o", "command="],
@@ -34,30 +33,10 @@ def running(name: str, proc: str = "/proc") -> bool:
 
 def argv_name(argv: t.Sequence[str]) -> str | None:
     """The name of the network that a process serves, if it serves one."""
-    if os.path.basename(argv[0]) != PROGRAM or OPTION not in argv[:-1]:
-        return None
-    return argv[argv.index(OPTION) + 1]
+    return argv[argv.index(OPTION) + 1] if OPTION in argv[:-1] else None
 
 
 def line_names(listed: str, name: str) -> bool:
     """Whether a listing of commands has the one that serves the network."""
     end = f"/{PROGRAM} {OPTION} {name}"
     return any(line.rstrip("\n").endswith(end) for line in listed.splitlines())
-
-
-def _processes(proc: str) -> t.Iterator[list[str]]:
-    mine = [os.environ.get(key, "") for key in WORLD]
-    for pid in filter(str.isdigit, os.listdir(proc)):
-        with contextlib.suppress(OSError):
-            argv = _words(f"{proc}/{pid}/cmdline")
-            if PROGRAM not in argv[0]:
-                continue
-            pairs = [entry.partition("=") for entry in _words(f"{proc}/{pid}/environ")]
-            environment = {key: value for key, _equals, value in pairs}
-            if [environment.get(key, "") for key in WORLD] == mine:
-                yield argv
-
-
-def _words(path: str) -> list[str]:
-    with open(path, encoding="utf-8", errors="surrogateescape") as stream:
-        return stream.read().rstrip("\0").split("\0")

@@ -22,14 +22,18 @@ TOKEN = re.compile(
 )
 ESCAPE = re.compile(r"\\(.)", re.S)
 NAMESPACE = "{http://www.virtualbox.org/}"
-NETWORK_MODES = (
-    ("NATNetwork", "name"),
-    ("BridgedInterface", "name"),
-    ("InternalNetwork", "name"),
-    ("HostOnlyInterface", "name"),
-    ("HostOnlyNetwork", "name"),
-    ("GenericInterface", "driver"),
-)
+# Elements of a NIC in a settings file: its type as VBoxManage shows it, the attribute with the name
+# of its network. What a NAT NIC has there is an address.
+NIC_ELEMENTS = {
+    "NAT": ("nat", None),
+    "BridgedInterface": ("bridged", "name"),
+    "InternalNetwork": ("intnet", "name"),
+    "HostOnlyInterface": ("hostonly", "name"),
+    "HostOnlyNetwork": ("hostonlynetwork", "name"),
+    "NATNetwork": ("natnetwork", "name"),
+    "GenericInterface": ("generic", "driver"),
+    "CloudNetwork": ("cloud", "name"),
+}
 INACCESSIBLE = "<inaccessible>"
 
 
@@ -144,13 +148,13 @@ def _snapshots(element: ElementTree.Element) -> t.Iterator[dict[str, str]]:
             yield from _snapshots(below)
 
 
-def _network(adapter: ElementTree.Element) -> str | None:
-    """The name in the mode that a card is in; those that it is not in lie one level deeper."""
-    for mode, attribute in NETWORK_MODES:
-        found = adapter.find(f"{NAMESPACE}{mode}")
+def _mode(adapter: ElementTree.Element) -> tuple[str, str | None]:
+    """The type that a NIC has, and its network; types that it has not lie one level deeper."""
+    for child in adapter:
+        found = NIC_ELEMENTS.get(child.tag.replace(NAMESPACE, ""))
         if found is not None:
-            return found.get(attribute)
-    return None
+            return found[0], child.get(found[1]) if found[1] else None
+    return "null", None
 
 
 def _forwarding(element: ElementTree.Element) -> dict[str, t.Any]:
@@ -180,11 +184,13 @@ def settings(text: str | bytes) -> dict[str, t.Any]:
     devices: list[dict[str, t.Any]] = []
     if hardware is not None:
         for adapter in hardware.iterfind(f"{NAMESPACE}Network/{NAMESPACE}Adapter"):
+            mode, network = _mode(adapter)
             adapters[int(adapter.get("slot", "0")) + 1] = {
+                "mode": mode,
                 "mac": adapter.get("MACAddress", ""),
                 "adapter_type": adapter.get("type", ""),
                 "cable": _flag(adapter.get("cable"), True),
-                "network": _network(adapter),
+                "network": network,
                 "promiscuous": adapter.get("promiscuousModePolicy", "Deny"),
                 "bandwidth_group": adapter.get("bandwidthGroup", ""),
                 "properties": {

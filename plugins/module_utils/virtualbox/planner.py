@@ -93,6 +93,9 @@ def plan_vm(
         if leftovers
         else ()
     )
+    if actual is None or wish.adopt:
+        # A clone begins with the address of its source, which is not its own.
+        wish = replace(wish, vm=replace(wish.vm, address=wish.vm.address or ""))
     if wish.state == "absent":
         if actual is None:
             return VmPlan(None, None, clean)
@@ -308,6 +311,7 @@ def _creation(wish: VmWish, source: Vm | None) -> tuple[Vm, tuple[Action, ...]]:
         firmware=source.firmware,
         description=source.description,
         managed_by=source.managed_by,
+        address=source.address,
         nics=tuple(
             replace(nic, mac=None, adapter_type=None, cable_connected=None) for nic in source.nics
         ),
@@ -355,6 +359,7 @@ def merge(actual: Vm, wish: VmWish) -> Vm:
         description=either("description"),
         groups=either("groups"),
         managed_by=either("managed_by"),
+        address=either("address") or None,
         nics=_merge_nics(actual.nics, wish),
         storage_controllers=_merge_controllers(
             actual.storage_controllers, wanted.storage_controllers

@@ -125,6 +125,7 @@ def build_vm(info: dict[str, t.Any], settings: dict[str, t.Any]) -> model.Vm:
         description=settings["description"],
         groups=tuple(settings["groups"]),
         managed_by=settings["extra_data"].get(model.MARK),
+        address=settings["extra_data"].get(model.ADDRESS),
         nics=tuple(_nics(info, settings)),
         storage_controllers=tuple(sorted(_controllers(scalars), key=lambda item: item.name)),
         storage_attachments=tuple(
@@ -167,7 +168,6 @@ def extras_of(settings: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _nics(info: dict[str, t.Any], settings: dict[str, t.Any]) -> t.Iterator[model.Nic]:
     scalars: dict[str, str] = info["scalars"]
-    names = {value: key for key, value in model.NIC_TYPES.items()}
     adapters = {value.lower(): key for key, value in model.ADAPTER_TYPES.items()}
     for key, value in scalars.items():
         match = re.fullmatch(r"nic(\d+)", key)
@@ -185,7 +185,7 @@ def _nics(info: dict[str, t.Any], settings: dict[str, t.Any]) -> t.Iterator[mode
         if value == "none":
             yield model.Nic(number, "none", port_forwards=rules, properties=properties)
             continue
-        kind = names.get(value, value.lower())
+        kind = model.nic_type(value)
         network = None
         if kind in model.NIC_NETWORKS:
             # showvminfo does not escape the names of all kinds of networks.
@@ -312,53 +312,3 @@ def check_os_type(client: Client, os_type: str) -> None:
             hint=f"similar ones: {', '.join(near[:12]) or 'see VBoxManage list ostypes'}",
             error_code="BAD_OPTION",
         )
-
-
-def read_medium(
-    client: Client, path: str, *, removal: bool = False, variant: bool = False
-) -> model.Medium | None:
-    """The medium at that path, None if there is none; for a removal not more than that needs.
-
-    showmediuminfo takes a medium into VirtualBox's list for good. So the list is enough where it
-    has the medium, except for its variant, and what showmediuminfo has taken in is put out again.
-    """
-    media = parser.media_list(client.read("list", "hdds"))
-    known = next((disk for disk in media if disk.get("Location") == path), None)
-    if known is not None:
-        children = [disk["Location"] for disk in media if disk.get("Parent UUID") == known["UUID"]]
-        found = replace(_medium(path, known), registered=True, children=tuple(children))
-        if not os.path.exists(path):
-            return replace(found, file_missing=True)
-        if not variant:
-            return found
-        return replace(found, variant=_variant(client.read("showmediuminfo", "disk", path)))
-    if not os.path.exists(path):
-        return None
-    if removal:
-        return model.Medium(path, registered=False)
-    text = client.read("showmediuminfo", "disk", path)
-    try:
-        client.write("closemedium", "disk", path)
-    except VirtualBoxError as error:
-        # Attached to a VM by somebody else in this moment: then it may stay.
-        if error.error_code != "VBOX_E_OBJECT_IN_USE":
-            raise
-    info = parser.medium_info(text)
-    return replace(_medium(path, info), registered=False, variant=_variant(text))
-
-
-def _medium(path: str, info: dict[str, str]) -> model.Medium:
-    size = re.match(r"(\d+)", info.get("Capacity", ""))
-    return model.Medium(
-        path=path,
-        uuid=info["UUID"].lower(),
-        parent_uuid="" if info.get("Parent UUID") == "base" else info.get("Parent UUID", ""),
-        format=info.get("Storage format", "").lower(),
-        size_mb=int(size.group(1)) if size else None,
-        type=info.get("Type", "").split(" ")[0] or None,
-    )
-
-
-def _variant(text: str) -> str:
-    variant = parser.medium_info(text).get("Format variant", "")
-    return "fixed" if variant.startswith("fixed") else "standard"

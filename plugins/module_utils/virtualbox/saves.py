@@ -11,13 +11,13 @@ answers so without an error; without its .vbox file a VM is listed as inaccessib
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
 import typing as t
 from xml.etree import ElementTree
 
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import world
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
     VirtualBoxError,
 )
@@ -26,7 +26,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.erro
 SAVE_SECONDS = 1.0
 # A service that nobody asks ends after 5 s.
 SERVICE_SECONDS = 20.0
-WORLD = ("VBOX_USER_HOME", "VBOX_IPC_SOCKETID")
 NAMESPACE = "{http://www.virtualbox.org/}"
 
 
@@ -74,19 +73,7 @@ def finish(path: str) -> bool:
 
 def services() -> list[int]:
     """The VirtualBox services of this world; empty too where there is no /proc to look at."""
-    mine = [os.environ.get(name, "") for name in WORLD]
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{pid}/comm", encoding="utf-8") as stream:
-                if stream.read().strip() != "VBoxSVC":
-                    continue
-            with open(f"/proc/{pid}/environ", encoding="utf-8", errors="surrogateescape") as stream:
-                pairs = [entry.partition("=") for entry in stream.read().split("\0")]
-            environment = {name: value for name, _equals, value in pairs}
-            if [environment.get(name, "") for name in WORLD] == mine:
-                found.append(int(pid))
-    return found
+    return [pid for pid, _argv in world.processes("VBoxSVC")]
 
 
 class Saves:

@@ -237,4 +237,4 @@ def describe(machine: MachineFile, **more: t.Any) -> dict[str, t.Any]:
     from_vboxmanage = ("storage_controllers", "storage_attachments", "serial_ports")
     shown = model.describe_vm(machine.vm)
     kept = {key: value for key, value in shown.items() if key not in from_vboxmanage}
-    return {**kept, "address": machine.extra_data.get(machine_file.ADDRESS), **more}
+    return {**kept, **more}

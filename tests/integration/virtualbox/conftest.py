@@ -48,6 +48,13 @@ def world(tmp_path_factory):
         yield made
 
 
+@pytest.fixture
+def files_agree(world):
+    """After the test, the settings files tell of each VM that is off what showvminfo tells."""
+    yield
+    world.compare_files()
+
+
 @pytest.fixture(autouse=True)
 def empty_world(world):
     """Every test begins with an empty world, whatever the one before has left."""

@@ -18,7 +18,6 @@ import pytest
 from test_virtualbox_vm import base, disk  # noqa: F401
 from world import ROUNDS
 
-ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = Path(__file__).resolve().with_name("ten_vms.yml")
 NAMES = [f"vm{number}" for number in range(10)]
 # About what an undisturbed run takes; the moments are spread over it.
@@ -26,24 +25,12 @@ LENGTH_SECONDS = 12.0
 
 
 def start(world) -> subprocess.Popen:
-    """The playbook, as a person would run it."""
-    return subprocess.Popen(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            f"--inventory={','.join(NAMES)},",
-            f"--extra-vars=folder={world.vms} ansible_python_interpreter={sys.executable}",
-            "--forks=5",
-            str(PLAYBOOK),
-        ],
-        cwd=ROOT,
-        env={
-            **world.environment,
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    """Ten VMs, five at a time."""
+    return world.start_playbook(
+        f"--inventory={','.join(NAMES)},",
+        f"--extra-vars=folder={world.vms} ansible_python_interpreter={sys.executable}",
+        "--forks=5",
+        str(PLAYBOOK),
     )
 
 

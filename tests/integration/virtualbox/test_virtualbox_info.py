@@ -125,9 +125,11 @@ def test_networks_with_odd_names(world):
     assert (network["name"], network["network"]) == (odd, "10.9.0.0/24")
     assert network["enabled"] and network["dhcp_enabled"]
     assert [rule["host_port"] for rule in network["port_forwards"]] == [1022]
+    assert network == world.run("virtualbox_nat_network", name=odd)["nat_network"]
     server = next(server for server in found["dhcp_servers"] if server["network"] == "foo")
     assert server["enabled"] and server["lower_address"] == "10.2.0.10"
-    assert server["options"]["6"] == "10.2.0.1"
+    assert [option["value"] for option in server["options"]] == ["10.2.0.1"]
+    assert server == world.run("virtualbox_dhcp_server", network="foo")["dhcp_server"]
     assert {entry["name"] for entry in found["bridged_interfaces"]} <= set(
         os.listdir("/sys/class/net")
     )

@@ -146,7 +146,7 @@ def test_running_vms_and_what_their_guests_tell(world, inventory):
     for name in ("live", "planned"):
         world.vbox("startvm", name, "--type", "headless")
         world.vbox("guestproperty", "set", name, GUEST_ADDRESS, "10.1.0.2")
-    world.vbox("setextradata", "planned", "virtual.datacenter/address", "10.1.0.3")
+    world.run("virtualbox_vm", name="planned", address="10.1.0.3")
     hosts = inventory.hosts()
     states = {name: host["virtualbox"]["state"] for name, host in hosts.items()}
     assert states == {"stopped": "stopped", "live": "running", "planned": "running"}

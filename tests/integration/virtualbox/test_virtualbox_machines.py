@@ -8,14 +8,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
 MACHINES = ("gate01", "lb01", "cp01")
 
 
@@ -39,6 +36,8 @@ PLAN = {
     "cp01": [nic(1, "internal", "control", "02:5e:00:00:02:01")],
 }
 
+ADDRESSES = {"lb01": "10.10.0.11", "cp01": "10.10.1.11"}
+
 
 def inventory(world, machines) -> dict:
     """One VirtualBox host, this one, and the machines that live on it."""
@@ -47,7 +46,7 @@ def inventory(world, machines) -> dict:
             "name": name,
             "fqdn": f"{name}.dc.internal",
             "segment": None,
-            "address": None,
+            "address": ADDRESSES.get(name),
             "cpus": 2,
             "memory_mb": 64,
             "host": "host1",
@@ -95,25 +94,17 @@ def play(world):
         ]
         (world.folder / "play.yml").write_text(json.dumps(plays))
         (world.folder / "inventory.json").write_text(json.dumps(inventory(world, machines)))
-        program = Path(sys.executable).with_name("ansible-playbook")
-        done = subprocess.run(
-            [str(program), "-i", "inventory.json", "-e", json.dumps(more), "play.yml"]
-            + (["--check", "--diff"] if check else []),
-            env={
-                **world.environment,
-                "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
-                "ANSIBLE_FORKS": "8",
-                "ANSIBLE_NOCOLOR": "1",
-            },
+        process = world.start_playbook(
+            "--inventory=inventory.json",
+            f"--extra-vars={json.dumps(more)}",
+            *(("--check", "--diff") if check else ()),
+            "play.yml",
             cwd=world.folder,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
+            ANSIBLE_FORKS="8",
         )
-        output = done.stdout + done.stderr
-        assert (done.returncode == 0) == ok, output
-        changed = sum(int(number) for number in re.findall(r"\bchanged=(\d+)", done.stdout))
+        output, _none = process.communicate(timeout=300)
+        assert (process.returncode == 0) == ok, output
+        changed = sum(int(number) for number in re.findall(r"\bchanged=(\d+)", output))
         return changed, output
 
     return run
@@ -149,6 +140,8 @@ def test_a_data_center_is_defined_and_destroyed(world, play):
         [("api", "127.0.0.1", 6470), ("ssh", "127.0.0.1", 2270)]
     )
     assert [card["mac"] for card in vms["cp01"]["nics"]] == ["02:5e:00:00:02:01"]
+    assert [vms[name]["address"] for name in MACHINES] == [None, "10.10.0.11", "10.10.1.11"]
+    assert vms["lab-base"]["address"] is None
     seeds = [item["medium"] for item in vms["lb01"]["storage_attachments"] if item["type"] == "dvd"]
     assert seeds == [f"{world.folder}/lb01.iso"]
     assert vms["lab-base"]["nics"] == []

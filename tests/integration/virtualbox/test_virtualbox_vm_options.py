@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import hardware, journal
 
 MODULE = "virtualbox_vm"
+pytestmark = pytest.mark.usefixtures("files_agree")
 SATA = {"name": "SATA", "type": "sata", "port_count": 3}
 HOSTILE = 'say "x"\nVMState="running"\\ <&> é'
 
@@ -207,6 +208,24 @@ def test_the_mark_is_no_extra_data_of_a_task(world):
     refused = world.fail(MODULE, **vm(world, extra_data={"virtual.datacenter/managed-by": "me"}))
     assert "managed_by" in refused["msg"]
     assert world.run("virtualbox_vm_info")["vms"][0]["extra_data"] == {}
+
+
+def test_planned_address(world):
+    made = world.change(MODULE, **vm(world, address="10.1.0.7"))["vm"]
+    assert (made["address"], made["extra_data"]) == ("10.1.0.7", {})
+    shown = world.vbox("getextradata", "vm", "virtual.datacenter/address")
+    assert shown == "Value: 10.1.0.7\n"
+    world.change(MODULE, **vm(world, address="2001:db8::1"))
+    world.same(MODULE, **vm(world, address="2001:0db8::0001"))
+    # A clone is another machine, so what it inherits is not its own.
+    world.vm("vm", snapshot="base")
+    clone = {"name": "clone", "folder": str(world.vms), "clone_from": "vm"}
+    made = world.change(MODULE, **clone, clone_snapshot="base", address="10.1.0.8")
+    assert made["vm"]["address"] == "10.1.0.8"
+    clone["name"] = "another"
+    assert world.change(MODULE, **clone, clone_snapshot="base")["vm"]["address"] is None
+    assert world.change(MODULE, **vm(world, address=""))["vm"]["address"] is None
+    assert "no IP address" in world.fail(MODULE, **vm(world, address="10.1.0.256"))["msg"]
 
 
 # --- disks by size ------------------------------------------------------------------------------

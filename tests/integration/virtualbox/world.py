@@ -86,6 +86,23 @@ class World:
         assert out, err
         return json.loads(out)
 
+    def start_playbook(self, *arguments: str, cwd: Path = ROOT, **more: str) -> subprocess.Popen:
+        """Start ansible-playbook as a person would, with the collection of this checkout."""
+        return subprocess.Popen(
+            [str(Path(sys.executable).with_name("ansible-playbook")), *arguments],
+            cwd=cwd,
+            env={
+                **self.environment,
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+                **more,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def call(self, module: str, check: bool, options: dict) -> dict:
         """Run a module within this process, which saves the start of a Python each time."""
         given = {name: value for name, value in options.items() if value is not None}
@@ -135,6 +152,23 @@ class World:
     def vm(self, name: str = "vm", **options) -> dict:
         """Make a VM without looking closely."""
         return self.run("virtualbox_vm", name=name, folder=str(self.vms), **options)["vm"]
+
+    def compare_files(self) -> None:
+        """Each VM that is off, as read from its settings file and as VBoxManage shows it."""
+        package = f"{PLUGINS}.module_utils.virtualbox"
+        names = ("client", "file_reader", "reader")
+        client, file_reader, reader = (importlib.import_module(f"{package}.{n}") for n in names)
+        asked = client.Client(self.program)
+        assert sorted(file_reader.list_vms(asked)) == sorted(reader.list_vms(asked))
+        for _name, found in reader.list_vms(asked):
+            expected = reader.read_vm(asked, found)
+            if not expected.off:
+                continue
+            path = expected.settings_file
+            with contextlib.suppress(file_reader.DoubtError):
+                text = Path(path).read_bytes()
+                sources = file_reader.shown(text, path, file_reader.locator(path))
+                assert reader.build_vm(*sources) == expected
 
     def names(self) -> list:
         """All registered VMs."""

@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
     host_parser,
-    host_settings,
     parser,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
@@ -263,60 +260,3 @@ def test_extension_packs():
     assert second["description"] == "Oracle: more"
     assert (second["usable"], second["why_unusable"]) == (False, "too old")
     assert host_parser.extension_packs("Extension Packs: 0\n") == []
-
-
-SETTINGS = """<VirtualBox xmlns="http://www.virtualbox.org/"><Global><NetserviceRegistry><DHCPServers>
-<DHCPServer networkName="foo" IPAddress="10.2.0.1" networkMask="255.255.255.0" lowerIP="10.2.0.10"
- upperIP="10.2.0.20" enabled="1"><Options><Option name="6" value="10.2.0.1"/></Options>
-<Group name="g1"><Option name="6" value="10.2.0.2"/></Group></DHCPServer></DHCPServers>
-<NATNetworks><NATNetwork networkName="x&#10;Enabled: No" network="10.9.0.0/24" ipv6="0"
- ipv6prefix="fd17::/64" advertiseDefaultIPv6Route="0" needDhcp="1" enabled="1"><PortForwarding4>
-<Forwarding name="dns" proto="0" hostport="1053" guestip="10.9.0.5" guestport="53"/>
-</PortForwarding4><Mappings><Loopback4 address="127.0.0.1" offset="2"/></Mappings></NATNetwork>
-</NATNetworks></NetserviceRegistry></Global></VirtualBox>"""
-
-
-def test_networks_of_the_settings():
-    root = ElementTree.fromstring(SETTINGS)
-    assert host_settings.nat_networks(root) == [
-        {
-            "name": "x\nEnabled: No",
-            "enabled": True,
-            "network": "10.9.0.0/24",
-            "dhcp_enabled": True,
-            "ipv6_enabled": False,
-            "ipv6_prefix": "fd17::/64",
-            "ipv6_default_route": False,
-            "port_forwards": [
-                {
-                    "name": "dns",
-                    "protocol": "udp",
-                    "host_address": "",
-                    "host_port": 1053,
-                    "guest_address": "10.9.0.5",
-                    "guest_port": 53,
-                }
-            ],
-            "loopback_mappings": [{"address": "127.0.0.1", "offset": 2}],
-        }
-    ]
-    assert host_settings.dhcp_servers(root) == [
-        {
-            "network": "foo",
-            "enabled": True,
-            "server_address": "10.2.0.1",
-            "network_mask": "255.255.255.0",
-            "lower_address": "10.2.0.10",
-            "upper_address": "10.2.0.20",
-            "options": {"6": "10.2.0.1"},
-            "groups": [{"name": "g1", "options": {"6": "10.2.0.2"}}],
-        }
-    ]
-    empty = ElementTree.fromstring('<VirtualBox xmlns="http://www.virtualbox.org/"/>')
-    assert host_settings.nat_networks(empty) == host_settings.dhcp_servers(empty) == []
-
-
-def test_settings_that_cannot_be_read_are_an_error(tmp_path, monkeypatch):
-    monkeypatch.setenv("VBOX_USER_HOME", str(tmp_path))
-    with pytest.raises(VirtualBoxError, match=r"VirtualBox\.xml cannot be read"):
-        host_settings.read()

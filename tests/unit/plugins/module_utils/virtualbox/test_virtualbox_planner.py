@@ -268,6 +268,20 @@ def test_a_vm_named_outright_needs_no_mark():
     assert calls(plan) == [["modifyvm", "u1", "--cpus", "2"]]
 
 
+def test_the_planned_address():
+    planned = replace(ACTUAL, state="running", address="10.0.0.1")
+    assert plan_vm(planned, wish(address="10.0.0.1")).actions == ()
+    assert plan_vm(planned, wish()).actions == ()
+    set_extra = ["setextradata", "u1", "virtual.datacenter/address"]
+    assert calls(plan_vm(planned, wish(address="10.0.0.2"))) == [[*set_extra, "10.0.0.2"]]
+    gone = plan_vm(planned, wish(address=""))
+    assert calls(gone) == [set_extra]
+    assert gone.after.address is None
+    assert plan_vm(ACTUAL, wish(address="")).actions == ()
+    # A clone begins with what its source has.
+    assert calls(plan_vm(planned, wish(adopt=True))) == [set_extra]
+
+
 def test_an_interrupted_creation_is_adopted():
     plan = plan_vm(replace(ACTUAL, managed_by=None), wish(managed_by="lab", adopt=True))
     assert calls(plan) == [["setextradata", "u1", model.MARK, "lab"]]
@@ -659,6 +673,7 @@ actual_vms = st.builds(
     description=st.text(max_size=5),
     groups=groups,
     managed_by=maybe() | names,
+    address=maybe() | st.just("10.0.0.1"),
     nics=unique(actual_nics(), number).map(
         filled(lambda slot: model.Nic(slot, "none", port_forwards=(), properties=()), 8)
     ),
@@ -690,6 +705,7 @@ def wishes(draw, states=ALL_STATES):
             os_type=maybe() | st.sampled_from(["Debian", "Debian_64"]),
             firmware=maybe() | st.sampled_from(model.FIRMWARES),
             description=maybe() | st.text(max_size=5),
+            address=maybe() | st.sampled_from(["", "10.0.0.1", "10.0.0.2"]),
             groups=maybe() | groups,
             nics=unique(wanted_nics(), number),
             storage_controllers=st.just(()) | controllers.map(lambda item: (item,)),

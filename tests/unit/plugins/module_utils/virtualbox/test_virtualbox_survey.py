@@ -39,7 +39,6 @@ def test_the_settings_file_tells_what_showvminfo_tells(recorded, name):
     expected = model.describe_vm(reader.build_vm(info, parser.settings(text)))
     path = info["scalars"]["CfgFile"]
     found = survey.describe(machine_file.machine_file(text, path))
-    assert found.pop("address") is None
     assert found == {key: expected[key] for key in found}
     assert set(expected) - set(found) == {
         "storage_controllers",
@@ -77,6 +76,7 @@ def test_the_state_of_a_vm_without_a_process(attributes, state):
     ("element", "expected"),
     [
         ("<NAT/>", ("nat", None)),
+        ('<HostOnlyNetwork name="n1"/>', ("host_only_network", "n1")),
         ('<InternalNetwork name="lab-edge"/>', ("internal", "lab-edge")),
         ('<BridgedInterface name="eth0"/>', ("bridged", "eth0")),
         ('<HostOnlyInterface name="vboxnet0"/>', ("hostonly", "vboxnet0")),

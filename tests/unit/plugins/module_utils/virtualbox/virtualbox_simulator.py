@@ -74,6 +74,8 @@ def do_setextradata(vm, words):
     name, value = words[0], words[1] if len(words) > 1 else ""
     if name == model.MARK:
         return replace(vm, managed_by=value)
+    if name == model.ADDRESS:
+        return replace(vm, address=value or None)
     return replace(vm, extra_data=extras.pairs(vm.extra_data, ((name, value),)))
 
 

@@ -1,0 +1,733 @@
+#!/usr/bin/env python3
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes docs/virtualbox_options.md: what becomes of each option of the VirtualBox modules.
+
+Nothing in the table is told here. The planners are asked what they do with two values of an option,
+on a machine that is off and on one that runs; and what the readers make of recorded answers is
+compared with what they make of them after one place was changed.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import re
+import sys
+import typing as t
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / ".collections"))
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: E402
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (  # noqa: E402
+    appliance_file,
+    appliance_planner,
+    dhcp_model,
+    dhcp_planner,
+    disks,
+    errors,
+    global_settings,
+    hardware,
+    host_only_model,
+    host_only_planner,
+    medium_planner,
+    medium_reader,
+    model,
+    nat_model,
+    nat_planner,
+    parser,
+    planner,
+    reader,
+    snapshot_model,
+    snapshot_planner,
+)
+
+PLUGINS = "ansible_collections.virtual.datacenter.plugins"
+FIXTURES = ROOT / "tests/unit/plugins/module_utils/virtualbox/fixtures"
+TARGET = ROOT / "docs" / "virtualbox_options.md"
+UUID = "11111111-1111-4111-8111-111111111111"
+DASH = "-"
+
+Params = t.Dict[str, t.Any]
+
+
+# --- what the planners do -------------------------------------------------------------------------
+
+
+@dataclass
+class Subject:
+    """A module whose planner can be asked."""
+
+    # The least that makes a new object.
+    base: Params
+    # By option: two ways to give it. A plain value stands for the option alone.
+    probes: dict[str, tuple[t.Any, t.Any]]
+    # From parameters and the object, or None, to a plan.
+    plan: t.Callable[[SimpleNamespace, t.Any], t.Any]
+    # The object as it is while it runs, if it can.
+    running: t.Callable[[t.Any], t.Any] | None = None
+    # What a list of items needs beside the option.
+    items: dict[str, Params] = field(default_factory=dict)
+    # By option: what is read to know its value.
+    sources: t.Callable[[], dict[str, set[str]]] = dict
+
+
+def options_of(name: str) -> dict[str, Params]:
+    """All options of a module, those of items as `list.option`."""
+    module = importlib.import_module(f"{PLUGINS}.modules.{name}")
+    found: dict[str, Params] = {}
+
+    def walk(options: Params, prefix: str) -> None:
+        for option, spec in options.items():
+            found[prefix + option] = spec
+            walk(spec.get("options") or {}, f"{prefix}{option}.")
+
+    walk(module.OPTIONS, "")
+    return found
+
+
+def given(subject: Subject, option: str, value: t.Any, without: bool = False) -> Params:
+    """The parameters of a task that names the option, or all that goes with it but itself."""
+    params = copy.deepcopy(subject.base)
+    *containers, leaf = option.split(".")
+    patch = dict(value) if isinstance(value, dict) and leaf in value else {leaf: value}
+    if without:
+        del patch[leaf]
+    place, path = params, ""
+    for outer in containers:
+        path = f"{path}.{outer}" if path else outer
+        item = copy.deepcopy(subject.items.get(path, {}))
+        place[outer] = [item]
+        place = item
+    place.update(patch)
+    return params
+
+
+def namespace(name: str, params: Params) -> SimpleNamespace:
+    """What a planner's caller knows of AnsibleModule."""
+
+    def fail_json(**result: t.Any) -> None:
+        raise errors.VirtualBoxError(result["msg"])
+
+    module = importlib.import_module(f"{PLUGINS}.modules.{name}")
+    result = ArgumentSpecValidator(module.OPTIONS).validate(params)
+    if result.error_messages:
+        raise ValueError(f"{name}: {result.error_messages}")
+    return SimpleNamespace(params=result.validated_parameters, fail_json=fail_json, module=module)
+
+
+def calls(plan: t.Any) -> list[tuple[str, ...]]:
+    return [action.argv for action in plan.actions]
+
+
+def created(name: str, subject: Subject, option: str) -> str:
+    """Whether a new object gets it."""
+    first = subject.probes[option][0]
+    container, _dot, leaf = option.rpartition(".")
+    if leaf in (subject.items.get(container, {}) if container else subject.base):
+        return "yes"
+    with_it = subject.plan(namespace(name, given(subject, option, first)), None)
+    try:
+        bare = subject.plan(namespace(name, given(subject, option, first, without=True)), None)
+    except errors.VirtualBoxError:
+        # The rest makes no sense without it.
+        return "yes"
+    return "yes" if calls(with_it) != calls(bare) else "no"
+
+
+def changed(name: str, subject: Subject, option: str) -> tuple[str, str]:
+    """Whether it is changed in place, and whether the VM has to be off for it."""
+    first, second = subject.probes[option]
+    made = subject.plan(namespace(name, given(subject, option, first)), None).after
+    wish = namespace(name, given(subject, option, second))
+    try:
+        plan = subject.plan(wish, made)
+    except errors.VirtualBoxError:
+        return "no: an error", DASH
+    if not plan.actions:
+        return "no: left as it is", DASH
+    if subject.running is None:
+        return "yes", "no"
+    try:
+        subject.plan(wish, subject.running(made))
+    except errors.VirtualBoxError as error:
+        if error.error_code not in ("POWER_CYCLE_NEEDED", "VBOX_E_INVALID_OBJECT_STATE"):
+            raise
+        return "yes", "yes"
+    return "yes", "no"
+
+
+# --- what the readers look at -----------------------------------------------------------------
+
+
+def flat(shown: t.Any, path: str = "") -> t.Iterator[tuple[str, str]]:
+    """Every value of a description with its path; items of a list share theirs."""
+    if isinstance(shown, dict):
+        for key, value in shown.items():
+            yield from flat(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(shown, list) and any(isinstance(item, dict) for item in shown):
+        for item in shown:
+            yield from flat(item, path)
+    else:
+        yield path, repr(shown)
+
+
+def other_values(value: t.Any) -> t.Iterator[t.Any]:
+    """Other values of the same kind."""
+    if isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int):
+        yield from (value + 1, value + 1024)
+    elif isinstance(value, str):
+        words = {"on": "off", "off": "on", "1": "0", "0": "1", "true": "false", "false": "true"}
+        yield words.get(value, f"{value}x")
+        yield from ("7", "10.77.0.7", "0x03e8,4", "file,/other", "02AABBCCDD77", "AllowAll")
+        yield from ("fixed", "DVD", "hdd")
+        if "," in value:
+            yield value.replace("tcp", "udp")
+
+
+def changes(data: t.Any, label: str = "") -> t.Iterator[tuple[str, t.Callable[[t.Any], None]]]:
+    """For every value inside nested data: its place in words, and what puts another one there."""
+    if isinstance(data, dict):
+        places: t.Iterable[tuple[t.Any, t.Any]] = data.items()
+    elif isinstance(data, list):
+        places = enumerate(data)
+    else:
+        return
+    for key, value in places:
+        below = label if isinstance(data, list) or isinstance(key, int) else f"{label}{key} "
+        if isinstance(value, (dict, list)):
+            yield from changes(value, below)
+            continue
+        for other in other_values(value):
+
+            def put(inside: t.Any, key: t.Any = key, other: t.Any = other) -> None:
+                inside[key] = other
+
+            yield below.strip(), lambda copied, put=put, data=data: put(_twin(copied, data))
+
+
+def _twin(copied: tuple[t.Any, dict[int, t.Any]], original: t.Any) -> t.Any:
+    return copied[1][id(original)]
+
+
+# By path of a description: places that it comes from, and how many paths each of them touches.
+Touched = t.Dict[str, t.Set[t.Tuple[int, str]]]
+
+
+def influences(
+    build: t.Callable[[t.Any], t.Any], data: t.Any, word: t.Callable[[str], str]
+) -> Touched:
+    """What of a description becomes another when one place of the data does."""
+    plain = sorted(flat(build(data)))
+    touched: dict[str, set[str]] = {}
+    for place, put in changes(data):
+        memo: dict[int, t.Any] = {}
+        twin = copy.deepcopy(data, memo)
+        put((twin, memo))
+        try:
+            now = sorted(flat(build(twin)))
+        except (ValueError, KeyError, IndexError, errors.VirtualBoxError):
+            continue
+        touched.setdefault(place, set()).update(path for path, _value in set(plain) ^ set(now))
+    found: Touched = {}
+    for place, paths in touched.items():
+        for path in paths:
+            found.setdefault(path, set()).add((len(paths), word(place)))
+    return found
+
+
+def nearest(*parts: Touched) -> dict[str, set[str]]:
+    """What only shows or hides a value touches more than that; it does not count."""
+    found: Touched = {}
+    for part in parts:
+        for path, places in part.items():
+            found.setdefault(path, set()).update(places)
+    return {
+        path: {place for count, place in places if count == min(places)[0]}
+        for path, places in found.items()
+    }
+
+
+def fixture(name: str) -> str:
+    paths = sorted(FIXTURES.glob(f"{name}-*.txt"))
+    return paths[-1].read_text(encoding="utf-8")
+
+
+def vm_sources() -> dict[str, set[str]]:
+    """Of a VM: showvminfo and its settings file."""
+
+    def word(place: str) -> str:
+        source, _space, key = place.partition(" ")
+        if source == "file":
+            return "settings file"
+        key = key.partition(" ")[2]
+        # Some keys hold the name of a controller.
+        key = re.sub(r".+-\d+-\d+$", "CONTROLLER-PORT-DEVICE", key)
+        return "`showvminfo` `" + re.sub(r"\d+$", "N", key) + "`"
+
+    def build(data: t.Any) -> t.Any:
+        return model.describe_vm(reader.build_vm(data["info"], data["file"]))
+
+    found = []
+    for name in ("base", "clone", "hostile"):
+        file = parser.settings(fixture(f"settings_{name}"))
+        file["bandwidth_groups"] = [["b", 1024]]
+        file["shared_folders"] = [
+            {
+                "name": "s",
+                "host_path": "/a",
+                "read_only": False,
+                "auto_mount": False,
+                "mount_point": "",
+            }
+        ]
+        file["extra_data"].update({"a": "1", model.ADDRESS: "10.0.0.1", model.MARK: "lab"})
+        file["guest_properties"]["a"] = "1"
+        for adapter in file["adapters"].values():
+            adapter["properties"]["a"] = "1"
+        data = {"info": parser.vm_info(fixture(f"showvminfo_{name}")), "file": file}
+        found.append(influences(build, data, word))
+    # A disk by size is looked at as an image.
+    sizes = medium_sources()["size_mb"]
+    return {**nearest(*found), "storage_attachments.size_mb": sizes}
+
+
+def global_sources(tag: str) -> dict[str, set[str]]:
+    """Of a network: the attributes in VirtualBox.xml."""
+    root = ElementTree.fromstring(fixture("global_settings"))
+    scopes = [root.iter(f"{parser.NAMESPACE}{name}") for name in ("Options", "Group", "Config")]
+    for scope in [element for found in scopes for element in list(found)]:
+        for key in ("forcedOptions", "suppressedOptions"):
+            scope.set(key, "3")
+        for key in ("secMinLeaseTime", "secDefaultLeaseTime", "secMaxLeaseTime"):
+            scope.set(key, "60")
+        ElementTree.SubElement(
+            scope, f"{parser.NAMESPACE}Option", {"name": "77", "encoding": "0", "value": "aa"}
+        )
+    elements = [item for top in root.iter(f"{parser.NAMESPACE}{tag}") for item in top.iter()]
+    data = [[item.tag.replace(parser.NAMESPACE, ""), dict(item.attrib)] for item in elements]
+
+    def build(data: t.Any) -> t.Any:
+        for element, (_tag, attributes) in zip(elements, data):
+            element.attrib.clear()
+            element.attrib.update(attributes)
+        found = global_settings.parse(ElementTree.tostring(root))
+        if tag == "DHCPServer":
+            return [dhcp_model.describe(item) for item in found.dhcp_servers]
+        return [nat_model.describe(item) for item in found.nat_networks]
+
+    def word(place: str) -> str:
+        return f"`VirtualBox.xml` `{place}`"
+
+    return nearest(influences(build, data, word))
+
+
+def host_only_sources() -> dict[str, set[str]]:
+    """Of a host-only interface or network: the lists."""
+    data = {
+        "list hostonlyifs": {
+            "IPAddress": "192.168.56.1",
+            "NetworkMask": "255.255.255.0",
+        },
+        "list hostonlynets": {
+            "LowerIP": "192.168.57.1",
+            "NetworkMask": "255.255.255.0",
+            "UpperIP": "192.168.57.9",
+            "State": "Enabled",
+        },
+    }
+
+    def build(data: t.Any) -> t.Any:
+        one, two = data["list hostonlyifs"], data["list hostonlynets"]
+        interface = (
+            f"Name:            vboxnet0\nGUID:            {UUID}\nDHCP:            Disabled\n"
+            f"IPAddress:       {one['IPAddress']}\nNetworkMask:     {one['NetworkMask']}\n"
+            "IPV6Address:     \nVBoxNetworkName: HostInterfaceNetworking-vboxnet0\n"
+        )
+        network = (
+            f"Name:            n\nGUID:            {UUID}\n\nState:           {two['State']}\n"
+            f"NetworkMask:     {two['NetworkMask']}\nLowerIP:         {two['LowerIP']}\n"
+            f"UpperIP:         {two['UpperIP']}\nVBoxNetworkName: hostonly-n\n"
+        )
+        found = (*host_only_model.interfaces(interface), *host_only_model.networks(network))
+        return [host_only_model.describe(item) for item in found]
+
+    return nearest(influences(build, data, lambda place: "`{}` `{}`".format(*place.rsplit(" ", 1))))
+
+
+def medium_sources() -> dict[str, set[str]]:
+    """Of an image: the list, the file, and the settings."""
+    data = parser.media_list(fixture("list_hdds"))[0]
+
+    def build(info: t.Any) -> t.Any:
+        return model.describe_medium(medium_reader.listed_medium("/d.vdi", info))
+
+    found = influences(build, data, lambda place: f"`list hdds` `{place}`")
+    shown = parser.medium_info(fixture("showmediuminfo_base"))
+
+    def variant(info: t.Any) -> t.Any:
+        return {"variant": medium_reader.variant_word(info)}
+
+    known = nearest(
+        found,
+        influences(
+            variant, shown, lambda place: f"header of a VDI, else `showmediuminfo` `{place}`"
+        ),
+    )
+    return {
+        **known,
+        "description": {"settings file of the VM or `VirtualBox.xml`"},
+        "compact": {"block map and blocks of the VDI"},
+    }
+
+
+# --- the modules ------------------------------------------------------------------------------
+
+
+def plan_vm(task: SimpleNamespace, actual: t.Any) -> t.Any:
+    wish = task.module.make_wish(task)
+    named = disks.placed(wish.vm.storage_attachments, "/vms/vm", wish.vm.name)
+    known = {item.medium: item.size_mb for item in actual.storage_attachments} if actual else {}
+    media = [
+        medium_planner.plan_medium(
+            model.Medium(item.medium, size_mb=known[item.medium])
+            if known.get(item.medium)
+            else None,
+            medium_planner.MediumWish(model.Medium(item.medium or "", size_mb=item.size_mb)),
+        )
+        for item in named
+        if item.size_mb is not None
+    ]
+    wish = replace(
+        wish,
+        vm=model.replace_attachments(wish.vm, named),
+        disk_actions=disks.actions(media),
+    )
+    return planner.plan_vm(actual, wish)
+
+
+def plan_medium(task: SimpleNamespace, actual: t.Any) -> t.Any:
+    wish = replace(task.module.make_wish(task), source_size_mb=8)
+    if actual is not None and task.params["moved_from"]:
+        actual = replace(actual, path=task.params["moved_from"])
+    if actual is not None and task.params["compact"]:
+        actual = replace(actual, unused_mb=1, variant="standard")
+    return medium_planner.plan_medium(actual, wish)
+
+
+def plan_snapshot(task: SimpleNamespace, actual: t.Any) -> t.Any:
+    names = ("name", "state", "description", "managed_by", "allow_power_cycle")
+    wish = snapshot_planner.SnapshotWish(**{name: task.params[name] for name in names})
+    vms = actual or (snapshot_model.SnapshotVm("vm", UUID),)
+    return snapshot_planner.plan_snapshots(vms, wish, {})
+
+
+def plan_appliance(task: SimpleNamespace, actual: t.Any) -> t.Any:
+    """An import, or an export of which only the call counts."""
+    wish = task.module.make_wish(task)
+    vm = model.Vm("vm", UUID, "poweroff", groups=("/",))
+    if wish.state == "exported":
+        found = appliance_file.Appliance(wish.path, (appliance_file.System("vm"),))
+        return appliance_planner.plan_export([vm], actual and found, wish, False, False)
+    found = appliance_file.Appliance(wish.path, (appliance_file.System("vm"),))
+    systems = appliance_planner.wanted_systems(found, wish)
+    existing = {system.name: replace(vm, name=system.name) for system in systems}
+    plan = appliance_planner.plan_import(systems, existing if actual else {}, wish, False)
+    argv = appliance_planner.import_argv(systems, wish)
+    actions = tuple(replace(item, argv=item.argv or argv) for item in plan.actions)
+    return replace(plan, actions=actions, after=True)
+
+
+def plan_host_only(task: SimpleNamespace, actual: t.Any) -> t.Any:
+    """Networks, which are those of macOS, have options that interfaces have not."""
+    mac = task.params["upper_address"] is not None
+    wish = task.module.make_wish(task.params, "Darwin" if mac else "Linux")
+    return host_only_planner.plan(wish, [actual] if actual else [])
+
+
+def vm_probes() -> dict[str, tuple[t.Any, t.Any]]:
+    """The table of single settings makes its own; the rest has a pair each."""
+    found: dict[str, tuple[t.Any, t.Any]] = {}
+    for item in hardware.TABLE:
+        pair: tuple[t.Any, t.Any] = (True, False)
+        if item.number:
+            pair = (1, 2)
+        elif item.words:
+            pair = (item.choices[0], item.choices[1])
+        found[item.name] = pair
+    found.update(
+        {
+            "cpus": (1, 2),
+            "memory_mb": (64, 128),
+            "os_type": ("Debian", "Debian_64"),
+            "firmware": ("efi", "bios"),
+            "description": ("a", "b"),
+            "groups": (["/a"], ["/b"]),
+            "managed_by": ("a", "b"),
+            "address": ("10.0.0.1", "10.0.0.2"),
+            "boot_order": (["disk"], ["net"]),
+            "extra_data": ({"a": "1"}, {"a": "2"}),
+            "guest_properties": ({"a": "1"}, {"a": "2"}),
+            "nics.type": ("nat", "not_attached"),
+            "nics.network": (
+                {"type": "internal", "network": "a"},
+                {"type": "internal", "network": "b"},
+            ),
+            "nics.mac": ("02:00:00:00:00:01", "02:00:00:00:00:02"),
+            "nics.adapter_type": ("82540em", "virtio"),
+            "nics.cable_connected": (False, True),
+            "nics.promiscuous": ("allow_vms", "allow_all"),
+            "nics.bandwidth_group": ("a", "b"),
+            "nics.properties": (
+                {"type": "generic", "network": "d", "properties": {"a": "1"}},
+                {"type": "generic", "network": "d", "properties": {"a": "2"}},
+            ),
+            "nics.port_forwards.protocol": ("udp", "tcp"),
+            "nics.port_forwards.host_address": ("127.0.0.2", "127.0.0.3"),
+            "nics.port_forwards.host_port": (1, 2),
+            "nics.port_forwards.guest_address": ("10.0.2.15", "10.0.2.16"),
+            "nics.port_forwards.guest_port": (1, 2),
+            "storage_controllers.type": ("sata", "ide"),
+            "storage_controllers.port_count": (1, 2),
+            "storage_controllers.bootable": (True, False),
+            "storage_attachments.type": ("dvd", "hdd"),
+            "storage_attachments.medium": ("/a.vdi", "/b.vdi"),
+            "storage_attachments.size_mb": (8, 9),
+            "serial_ports.mode": ("disconnected", "off"),
+            "serial_ports.path": ({"mode": "file", "path": "/a"}, {"mode": "file", "path": "/b"}),
+            "bandwidth_groups.limit_kib_per_second": (1, 2),
+            "shared_folders.host_path": ("/a", "/b"),
+            "shared_folders.read_only": (True, False),
+            "shared_folders.auto_mount": (True, False),
+            "shared_folders.mount_point": ("/a", "/b"),
+        }
+    )
+    return found
+
+
+MACOS = {"upper_address": "192.168.56.9", "netmask": "255.255.255.0"}
+ROUTERS = {"name": "routers", "value": "10.9.0.1"}
+CONDITION = {"type": "mac", "value": "02:00:00:00:00:01"}
+# Of a server, a group, or one client. VirtualBox forgets numbers where there is no option.
+SCOPE_PROBES: dict[str, tuple[t.Any, t.Any]] = {
+    "options.value": ("10.9.0.1", "10.9.0.9"),
+    "options.hex": ({"hex": True, "value": "0a090001"}, {"hex": False, "value": "10.9.0.1"}),
+    **{
+        key: tuple({key: [name], "options": [ROUTERS]} for name in ("routers", "host_name"))
+        for key in ("forced_options", "suppressed_options")
+    },
+    **{
+        key: tuple({key: seconds, "options": [ROUTERS]} for seconds in (60, 61))
+        for key in dhcp_model.LEASES
+    },
+}
+
+
+SUBJECTS = {
+    "virtualbox_vm": Subject(
+        {"name": "vm", "folder": "/vms", "uuid": UUID},
+        vm_probes(),
+        plan_vm,
+        lambda vm: replace(vm, state="running"),
+        {
+            "nics": {"number": 1, "type": "nat"},
+            "nics.port_forwards": {"name": "a", "host_port": 1, "guest_port": 1},
+            "storage_controllers": {"name": "C", "type": "sata"},
+            "storage_attachments": {
+                "controller": "C",
+                "port": 0,
+                "type": "hdd",
+                "medium": "/a.vdi",
+            },
+            "serial_ports": {"number": 1, "mode": "disconnected"},
+            "bandwidth_groups": {"name": "b", "limit_kib_per_second": 1},
+            "shared_folders": {"name": "s", "host_path": "/a"},
+        },
+        vm_sources,
+    ),
+    "virtualbox_medium": Subject(
+        {"path": "/d.vdi", "size_mb": 8},
+        {
+            "format": ("vmdk", "vdi"),
+            "variant": ("fixed", "standard"),
+            "size_mb": (8, 9),
+            "source_path": ("/a.raw", "/b.raw"),
+            "type": ("immutable", "shareable"),
+            "description": ("a", "b"),
+            "moved_from": ("/a.vdi", "/b.vdi"),
+            "compact": (False, True),
+        },
+        plan_medium,
+        lambda medium: replace(medium, locked=True, holders=("vm",)),
+        sources=medium_sources,
+    ),
+    "virtualbox_nat_network": Subject(
+        {"name": "n", "network": "10.9.0.0/24"},
+        {
+            "network": ("10.9.0.0/24", "10.8.0.0/24"),
+            "dhcp_enabled": (False, True),
+            "ipv6_enabled": (True, False),
+            "ipv6_prefix": ("fd00:1::/64", "fd00:2::/64"),
+            "ipv6_default_route": (True, False),
+            "enabled": (False, True),
+            "port_forwards.protocol": ("udp", "tcp"),
+            "port_forwards.host_address": ("127.0.0.2", "127.0.0.3"),
+            "port_forwards.host_port": (1, 2),
+            "port_forwards.guest_address": ("10.9.0.5", "10.9.0.6"),
+            "port_forwards.guest_port": (1, 2),
+            "loopbacks.offset": (2, 3),
+        },
+        lambda task, actual: nat_planner.plan(task.module.make_wish(task.params), actual),
+        items={
+            "port_forwards": {
+                "name": "p",
+                "host_port": 1,
+                "guest_address": "10.9.0.5",
+                "guest_port": 1,
+            },
+            "loopbacks": {"address": "127.0.0.1", "offset": 2},
+        },
+        sources=lambda: global_sources("NATNetwork"),
+    ),
+    "virtualbox_dhcp_server": Subject(
+        {
+            "network": "n",
+            "server_address": "10.9.0.2",
+            "netmask": "255.255.255.0",
+            "lower_address": "10.9.0.10",
+            "upper_address": "10.9.0.20",
+        },
+        {
+            "server_address": ("10.9.0.2", "10.9.0.3"),
+            "netmask": ("255.255.255.0", "255.255.0.0"),
+            "lower_address": ("10.9.0.10", "10.9.0.11"),
+            "upper_address": ("10.9.0.20", "10.9.0.21"),
+            "enabled": (False, True),
+            "groups.conditions.include": (False, True),
+            "fixed_addresses.address": ("10.9.0.50", "10.9.0.51"),
+            **{
+                f"{prefix}{option}": pair
+                for prefix in ("", "groups.", "fixed_addresses.")
+                for option, pair in SCOPE_PROBES.items()
+            },
+        },
+        lambda task, actual: dhcp_planner.plan(task.module.make_wish(task.params), actual),
+        items={
+            "groups": {"name": "g", "conditions": [CONDITION]},
+            "groups.conditions": CONDITION,
+            "fixed_addresses": {"mac": "02:00:00:00:00:01", "address": "10.9.0.50"},
+            **dict.fromkeys(("options", "groups.options", "fixed_addresses.options"), ROUTERS),
+        },
+        sources=lambda: global_sources("DHCPServer"),
+    ),
+    "virtualbox_host_only_network": Subject(
+        {"name": "vboxnet0", "address": "192.168.56.1"},
+        {
+            "address": ("192.168.56.1", "192.168.56.2"),
+            "netmask": ("255.255.255.128", "255.255.255.192"),
+            "upper_address": (
+                {"upper_address": "192.168.56.9", "netmask": "255.255.255.0"},
+                {"upper_address": "192.168.56.8", "netmask": "255.255.255.0"},
+            ),
+            "enabled": ({"enabled": False, **MACOS}, {"enabled": True, **MACOS}),
+        },
+        plan_host_only,
+        sources=host_only_sources,
+    ),
+    "virtualbox_snapshot": Subject(
+        {"vms": ["vm"], "name": "s"},
+        {"description": ("a", "b")},
+        plan_snapshot,
+        lambda vms: tuple(replace(vm, state="running") for vm in vms),
+        sources=lambda: {"description": {"settings file"}},
+    ),
+    "virtualbox_appliance": Subject(
+        {"path": "/a.ova", "state": "imported", "folder": "/vms"},
+        {
+            "format": ({"format": "ovf20", "state": "exported", "vms": ["vm"]},) * 2,
+            "manifest": ({"manifest": False, "state": "exported", "vms": ["vm"]},) * 2,
+            "name": ("a", "b"),
+            "groups": (["/a"], ["/b"]),
+            "cpus": (1, 2),
+            "memory_mb": (64, 128),
+            "managed_by": ("a", "a"),
+            "mac_policy": ("keep_all", "keep_nat"),
+        },
+        plan_appliance,
+    ),
+    "virtualbox_vm_info": Subject({}, {}, lambda task, actual: None),
+    "virtualbox_info": Subject({}, {}, lambda task, actual: None),
+}
+
+
+# Options of whole objects that say which one is meant.
+NAMES = ("name", "uuid", "path", "network", "interface", "vms")
+
+
+# --- the table ----------------------------------------------------------------------------------
+
+
+HEAD = """# What becomes of each option of the VirtualBox modules
+
+Made by `tests/tools/option_table.py` from the code of the planners and readers; do not edit.
+
+- **new**: an object that the task makes gets it.
+- **changed**: an object that exists is changed to it. `no: an error` says so before
+  anything is done.
+- **VM off**: a VM that runs has to be off for the change. Where the module has the option
+  `allow_power_cycle`, it turns the VM off and on for that; else the task fails.
+- **read back**: where its value is found when the module asks whether there is something to do.
+"""
+
+
+def read_back(option: str, sources: dict[str, set[str]]) -> str:
+    found = {
+        place
+        for path, places in sources.items()
+        if path == option or path.startswith(f"{option}.")
+        for place in places
+    }
+    return ", ".join(sorted(found)) or "not compared"
+
+
+def row(
+    name: str, subject: Subject, option: str, spec: Params, sources: dict[str, set[str]]
+) -> str:
+    container = option.rpartition(".")[0]
+    if option in subject.probes:
+        place = changed(name, subject, option)
+        cells = (created(name, subject, option), *place, read_back(option, sources))
+    elif spec.get("options"):
+        cells = ("a list of what follows" if spec["type"] == "list" else "see below", "", "", "")
+    elif not subject.base:
+        cells = ("chooses what is read", "", "", "")
+    elif container in subject.items or option in NAMES:
+        cells = ("names it", "", "", "")
+    else:
+        cells = ("steers the task", "", "", "")
+    return f"| `{option}` | {' | '.join(cells)} |"
+
+
+def table() -> str:
+    """The whole document."""
+    parts = [HEAD]
+    for name, subject in sorted(SUBJECTS.items()):
+        sources = subject.sources()
+        rows = [
+            row(name, subject, option, spec, sources) for option, spec in options_of(name).items()
+        ]
+        head = "| option | new | changed | VM off | read back |\n| --- | --- | --- | --- | --- |"
+        parts.append(f"\n## {name}\n\n{head}\n" + "\n".join(rows) + "\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    TARGET.write_text(table(), encoding="utf-8")
