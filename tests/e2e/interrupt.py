@@ -38,16 +38,23 @@ def kill_in_layer(layer: int, seconds: float) -> str:
     threading.Thread(target=read, daemon=True).start()
     seen: list[str] = []
     deadline = time.monotonic() + 1200
-    while True:
-        line = lines.get(timeout=deadline - time.monotonic())
-        assert line is not None, "the run ended before its layer came:\n" + "".join(seen[-60:])
-        seen.append(line)
-        if line.startswith(f"PLAY [Layer {layer} of 8"):
-            break
-    time.sleep(seconds)
-    assert process.poll() is None, "the run ended before it was killed"
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        while True:
+            line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            assert line is not None, "the run ended before its layer came:\n" + "".join(seen[-60:])
+            seen.append(line)
+            if line.startswith(f"PLAY [Layer {layer} of 8"):
+                break
+        time.sleep(seconds)
+        assert process.poll() is None, "the run ended before it was killed"
+    except queue.Empty:
+        raise AssertionError(
+            f"layer {layer} did not come within 1200 s:\n" + "".join(seen[-60:])
+        ) from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     return "".join(seen)
 
 
