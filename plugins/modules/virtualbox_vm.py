@@ -977,6 +977,7 @@ class Task:
         self.listed: list[tuple[str, str]] = []
         self.actual: model.Vm | None = None
         self.note: dict[str, t.Any] = {}
+        self.made_off = False
 
     def _journal(self) -> Journal:
         if not self.wish.folder:
@@ -1027,7 +1028,9 @@ class Task:
         # A VM that was found or made before is read again by its UUID.
         known = self.actual.uuid if self.actual else self.wish.new_uuid
         again = bool(self.listed) and self.wish.state != "absent"
-        self.actual = file_reader.read_vm(self.client, known) if again else None
+        # One that was made in this run, and not started, has no process.
+        read = file_reader.read_vm if self.made_off else reader.read_vm
+        self.actual = read(self.client, known) if again else None
         if self.actual is None:
             self.listed = file_reader.list_vms(self.client)
             # A VM to be removed that is not there by its UUID is gone, whoever has its name now.
@@ -1035,7 +1038,7 @@ class Task:
             if self.wish.state == "absent" and self.uuid_option:
                 name = ""
             found = reader.find_uuid(self.listed, name, self.uuid_option)
-            self.actual = file_reader.read_vm(self.client, found) if found else None
+            self.actual = reader.read_vm(self.client, found) if found else None
         if self.actual is None:
             return
         properties = {name for name, _value in self.wish.vm.guest_properties}
@@ -1114,6 +1117,7 @@ class Task:
     def carry_out(self, plan: VmPlan) -> None:
         """Apply a plan."""
         apply.apply_vm(self.client, plan, self.wish, self._journal(), self.note, self.stop_timeout)
+        self.made_off = plan.makes_vm and all(action.kind != "start" for action in plan.actions)
 
 
 def main() -> None:

@@ -23,7 +23,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     parser,
     reader,
     saves,
-    world,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
@@ -207,11 +206,8 @@ def list_vms(client: Client) -> list[tuple[str, str]]:
 
 
 def read_vm(client: Client, uuid: str) -> model.Vm | None:
-    """The VM of that UUID; None if it is gone. One that runs is asked for by VBoxManage."""
-    client.saves.finish_settings()
+    """A VM that has no process, or whose power does not matter; None if it is gone."""
     try:
-        if world.may_run(uuid):
-            raise DoubtError("a settings file does not tell whether its VM runs")
         path = dict(saves.machine_entries())[uuid]
         with open(path, "rb") as stream:
             info, settings = shown(stream.read(), path, locator(path))

@@ -19,7 +19,7 @@ OPTION = "--network"
 def running(name: str, proc: str = "/proc") -> bool:
     """Whether the NAT network of that name runs in this world."""
     if os.path.isdir(proc):
-        return any(argv_name(argv) == name for _pid, argv in world.processes(PROGRAM, proc=proc))
+        return any(argv_name(argv) == name for _pid, argv in world.processes(PROGRAM, proc))
     # Without /proc, as on macOS, the line of ps has to do.
     listed = subprocess.run(
         ["ps", "-axww", "-o", "command="],

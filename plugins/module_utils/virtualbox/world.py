@@ -8,36 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import typing as t
 
 VARIABLES = ("VBOX_USER_HOME", "VBOX_IPC_SOCKETID")
 
 
-# Whoever starts a VM, one of these runs it.
-VM_PROGRAMS = ("VBoxHeadless", "VirtualBoxVM", "VBoxSDL")
-UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
-
-
-def may_run(uuid: str, proc: str = "/proc") -> bool:
-    """Whether a VM has a process, or may have one as far as can be told."""
-    if not os.path.isdir(proc):
-        return True
-    for _pid, argv in processes(*VM_PROGRAMS, proc=proc):
-        named = {found.lower() for word in argv for found in UUID.findall(word)}
-        # One that a person has started by its name does not tell its UUID.
-        if uuid in named or not named:
-            return True
-    return False
-
-
-def processes(*programs: str, proc: str = "/proc") -> t.Iterator[tuple[int, list[str]]]:
-    """Number and arguments of the processes of programs in this world; none without /proc."""
+def processes(program: str, proc: str = "/proc") -> t.Iterator[tuple[int, list[str]]]:
+    """Number and arguments of the processes of a program in this world; none without /proc."""
     mine = [os.environ.get(name, "") for name in VARIABLES]
     for pid in filter(str.isdigit, os.listdir(proc) if os.path.isdir(proc) else ()):
         with contextlib.suppress(OSError):
             argv = _words(f"{proc}/{pid}/cmdline")
-            if os.path.basename(argv[0]) not in programs:
+            if os.path.basename(argv[0]) != program:
                 continue
             pairs = [entry.partition("=") for entry in _words(f"{proc}/{pid}/environ")]
             environment = {name: value for name, _equals, value in pairs}

@@ -14,7 +14,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     file_reader,
     parser,
     reader,
-    world,
 )
 
 UUID = "11111111-1111-4111-8111-111111111111"
@@ -149,39 +148,3 @@ def test_a_doubt_is_resolved_by_vboxmanage(home, recorded, script):
     missing = "VBoxManage: error: Could not find a registered machine named 'x'"
     script.expect("showvminfo", UUID, "--machinereadable", err=missing, rc=1)
     assert file_reader.read_vm(script.client(), UUID) is None
-
-
-# --- does it run? -----------------------------------------------------------------------------
-
-
-def process(proc, pid, *argv, home=""):
-    folder = proc / str(pid)
-    folder.mkdir(parents=True)
-    (folder / "cmdline").write_bytes(b"\0".join(word.encode() for word in argv) + b"\0")
-    (folder / "environ").write_bytes(f"A=b\0VBOX_USER_HOME={home}\0".encode())
-
-
-def test_a_vm_with_a_process(tmp_path, monkeypatch):
-    monkeypatch.setenv("VBOX_USER_HOME", "/w")
-    monkeypatch.delenv("VBOX_IPC_SOCKETID", raising=False)
-    other = str(uuid.uuid4())
-    start = ("/usr/lib/virtualbox/VBoxHeadless", "--comment", "x", "--startvm")
-    process(tmp_path, 1, *start, UUID.upper(), home="/w")
-    process(tmp_path, 2, *start, other, home="/elsewhere")
-    process(tmp_path, 3, "/bin/cat", other, home="/w")
-    assert world.may_run(UUID, str(tmp_path))
-    assert not world.may_run(other, str(tmp_path))
-    # Started by hand and by its name: it may be any.
-    process(tmp_path, 4, "VirtualBoxVM", "--startvm", "name", home="/w")
-    assert world.may_run(other, str(tmp_path))
-    assert world.may_run(other, str(tmp_path / "none"))
-
-
-def test_a_vm_that_may_run_is_asked_for(home, recorded, script, monkeypatch):
-    text = recorded("settings_base")
-    identity = parser.settings(text)["uuid"]
-    folder = home(a=(identity, text))
-    monkeypatch.setattr(world, "may_run", lambda uuid: uuid == identity)
-    shown = re.sub(r'CfgFile=".*"', f'CfgFile="{folder}/a.vbox"', recorded("showvminfo_running"))
-    script.expect("showvminfo", identity, "--machinereadable", out=shown)
-    assert file_reader.read_vm(script.client(), identity).state == "running"
