@@ -335,41 +335,43 @@ def apply_medium(client: Client, plan: MediumPlan, path: str, journal: Journal) 
     journal.end()
 
 
-def _move_medium(client: Client, action: Action, path: str, journal: Journal) -> None:
-    """Within one file system a move is a renaming, else a copy that may be left half made."""
-    journal.begin({"what": "move", "path": path, "from": action.path})
-    if os.path.lexists(path):
+def _claim(journal: Journal, note: dict[str, t.Any]) -> None:
+    """Note that a medium is going to be at its path, where nothing may be by now."""
+    journal.begin(note)
+    if os.path.lexists(note["path"]):
         journal.end()
-        raise BusyError(f"another run has just made medium {path}")
+        raise BusyError(f"another run has just made medium {note['path']}")
+
+
+def _noted_call(
+    client: Client, action: Action, journal: Journal, undo: t.Callable[[], None] = lambda: None
+) -> None:
+    """A call under a note, which stays for the next run if nobody knows what came of the call."""
     try:
         call(client, action)
     except VirtualBoxError as error:
         if not error.outcome_unknown:
-            if os.path.lexists(action.path):
-                remove_paths([path], inside=os.path.dirname(path))
+            undo()
             journal.end()
         raise
+
+
+def _move_medium(client: Client, action: Action, path: str, journal: Journal) -> None:
+    """Within one file system a move is a renaming, else a copy that may be left half made."""
+
+    def undo() -> None:
+        if os.path.lexists(action.path):
+            remove_paths([path], inside=os.path.dirname(path))
+
+    _claim(journal, {"what": "move", "path": path, "from": action.path})
+    _noted_call(client, action, journal, undo)
 
 
 def _compact_medium(client: Client, action: Action, path: str, journal: Journal) -> None:
     journal.begin({"what": "compact", "path": path})
-    try:
-        call(client, action)
-    except VirtualBoxError as error:
-        if not error.outcome_unknown:
-            journal.end()
-        raise
+    _noted_call(client, action, journal)
 
 
 def _create_medium(client: Client, action: Action, path: str, journal: Journal) -> None:
-    journal.begin({"what": "medium", "path": path})
-    if os.path.lexists(path):
-        journal.end()
-        raise BusyError(f"another run has just made medium {path}")
-    try:
-        call(client, action)
-    except VirtualBoxError as error:
-        if not error.outcome_unknown:
-            forget_medium(client, path)
-            journal.end()
-        raise
+    _claim(journal, {"what": "medium", "path": path})
+    _noted_call(client, action, journal, lambda: forget_medium(client, path))
