@@ -68,9 +68,9 @@ def shown(
     writer = WRITER.search(text[:1024])
     if writer is None or writer.group(1) not in COMPARED:
         raise DoubtError(f"{path} was not written by a version that is known well enough")
-    settings = parser.settings(text)
+    told = machine_file.machine_file(text, path)
+    plain, settings = told.vm, told.settings
     machine = ElementTree.fromstring(text).find(f"{NAMESPACE}Machine")
-    plain = machine_file.machine_file(text, path).vm
     if machine is None or plain.memory_mb is None:
         raise DoubtError(f"{path} tells no memory")
     scalars = {
@@ -161,23 +161,10 @@ def media_in(text: bytes, folder: str) -> dict[str, str]:
 def locator(own: str) -> t.Callable[[str], str | None]:
     """Looks for images in the settings of the VM, of VirtualBox, and then of all other VMs."""
 
-    def paths() -> t.Iterator[str]:
-        yield own
-        yield os.path.join(saves.settings_home(), "VirtualBox.xml")
-        yield from (path for _uuid, path in saves.machine_entries() if path != own)
-
     def locate(uuid: str) -> str | None:
-        for path in paths():
-            try:
-                with open(path, "rb") as stream:
-                    text = stream.read()
-                # Most files do not name it, and reading them as XML takes the time.
-                known = media_in(text, os.path.dirname(path)) if uuid.encode() in text else {}
-            except (OSError, ElementTree.ParseError):
-                continue
-            if uuid in known:
-                return known[uuid]
-        return None
+        return saves.look_up(
+            uuid, lambda text, path: media_in(text, os.path.dirname(path)).get(uuid), first=own
+        )
 
     return locate
 

@@ -30,7 +30,12 @@ class MachineFile:
     """What a settings file tells."""
 
     vm: model.Vm
-    guest_properties: dict[str, str]
+    settings: dict[str, t.Any]
+
+    @property
+    def guest_properties(self) -> dict[str, str]:
+        properties: dict[str, str] = self.settings["guest_properties"]
+        return properties
 
 
 def _state(machine: ElementTree.Element) -> str:
@@ -107,4 +112,4 @@ def machine_file(text: str | bytes, path: str) -> MachineFile:
         ),
         **reader.extras_of(settings),
     )
-    return MachineFile(vm, settings["guest_properties"])
+    return MachineFile(vm, settings)

@@ -149,9 +149,7 @@ def wait_until_idle(client: Client, paths: t.Collection[str], listed: Media) -> 
             for disk in listed
             if disk.get("Location") in paths and disk.get("State", "").startswith("locked")
         ]
-        media_now = [read_medium(client, disk["Location"], listed=listed) for disk in busy]
-        held = [item and with_holders(client, item).holders for item in media_now]
-        if all(held):
+        if all(_holders(client, disk["Location"]) for disk in busy):
             return listed
         if client.clock() >= end:
             raise VirtualBoxError(
@@ -163,12 +161,16 @@ def wait_until_idle(client: Client, paths: t.Collection[str], listed: Media) -> 
         listed = media(client)
 
 
-def with_holders(client: Client, medium: model.Medium) -> model.Medium:
-    """The medium with the names of the running VMs that have it attached."""
-    text = client.read("showmediuminfo", "disk", medium.path)
+def _holders(client: Client, path: str) -> tuple[str, ...]:
+    text = client.read("showmediuminfo", "disk", path)
     users = {uuid.lower() for uuid in USER.findall(text.partition(f"\n{USERS}")[2])}
     running = parser.vm_list(client.read("list", "runningvms"))
-    return replace(medium, holders=tuple(sorted(name for name, uuid in running if uuid in users)))
+    return tuple(sorted(name for name, uuid in running if uuid in users))
+
+
+def with_holders(client: Client, medium: model.Medium) -> model.Medium:
+    """The medium with the names of the running VMs that have it attached."""
+    return replace(medium, holders=_holders(client, medium.path))
 
 
 def read_description(uuid: str) -> str:
@@ -176,22 +178,7 @@ def read_description(uuid: str) -> str:
 
     An image that is attached is in the settings of a VM, one that is not in those of VirtualBox.
     """
-    home = os.path.join(saves.settings_home(), "VirtualBox.xml")
-    paths = [home]
-    while paths:
-        path = paths.pop(0)
-        try:
-            with open(path, "rb") as stream:
-                text = stream.read()
-            if path == home:
-                paths += [settings for _uuid, settings in saves.machine_entries()]
-            found = described(text, uuid) if uuid.encode() in text else None
-        except (OSError, ElementTree.ParseError):
-            # A VM that cannot be read is for the modules for VMs to complain about.
-            continue
-        if found is not None:
-            return found
-    return ""
+    return saves.look_up(uuid, lambda text, _path: described(text, uuid)) or ""
 
 
 def described(text: bytes, uuid: str) -> str | None:

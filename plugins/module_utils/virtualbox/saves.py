@@ -11,6 +11,7 @@ answers so without an error; without its .vbox file a VM is listed as inaccessib
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -27,6 +28,8 @@ SAVE_SECONDS = 1.0
 # A service that nobody asks ends after 5 s.
 SERVICE_SECONDS = 20.0
 NAMESPACE = "{http://www.virtualbox.org/}"
+
+Told = t.TypeVar("Told")
 
 
 def settings_home() -> str:
@@ -54,6 +57,33 @@ def machine_entries() -> list[tuple[str, str]]:
         (entry.get("uuid", "").strip("{}").lower(), os.path.join(home, entry.get("src", "")))
         for entry in entries
     ]
+
+
+def _settings_files(first: str) -> t.Iterator[str]:
+    if first:
+        yield first
+    yield os.path.join(settings_home(), "VirtualBox.xml")
+    with contextlib.suppress(OSError, ElementTree.ParseError):
+        yield from (path for _uuid, path in machine_entries() if path != first)
+
+
+def look_up(uuid: str, read: t.Callable[[bytes, str], Told | None], first: str = "") -> Told | None:
+    """What is told of an image in the settings of VirtualBox, or of any VM; None: nowhere.
+
+    `read` looks into the text and path of one file. Files that cannot be read tell nothing: VMs
+    without them are for the modules for VMs to complain about.
+    """
+    for path in _settings_files(first):
+        try:
+            with open(path, "rb") as stream:
+                text = stream.read()
+            # Most files do not name it, and reading them as XML takes the time.
+            found = read(text, path) if uuid.encode() in text else None
+        except (OSError, ElementTree.ParseError):
+            continue
+        if found is not None:
+            return found
+    return None
 
 
 def finish(path: str) -> bool:
