@@ -335,18 +335,20 @@ LISTS: dict[str, tuple[tuple[str, ...], t.Callable[[str], t.Any]]] = {
 }
 
 
-def describe_networks(found: global_settings.GlobalSettings) -> dict[str, t.Any]:
-    """Networks in the shapes that the modules for them return."""
-    return {
-        "dhcp_servers": [dhcp_model.describe(server) for server in found.dhcp_servers],
-        "nat_networks": [
-            nat_model.describe(replace(item, running=network_processes.running(item.name)))
-            for item in found.nat_networks
-        ],
-    }
+def describe_dhcp_servers(found: global_settings.GlobalSettings) -> list[dict[str, t.Any]]:
+    """As virtualbox_dhcp_server returns them."""
+    return [dhcp_model.describe(server) for server in found.dhcp_servers]
 
 
-NETWORKS = ("dhcp_servers", "nat_networks")
+def describe_nat_networks(found: global_settings.GlobalSettings) -> list[dict[str, t.Any]]:
+    """As virtualbox_nat_network returns them."""
+    return [
+        nat_model.describe(replace(item, running=network_processes.running(item.name)))
+        for item in found.nat_networks
+    ]
+
+
+NETWORKS = {"dhcp_servers": describe_dhcp_servers, "nat_networks": describe_nat_networks}
 CHOICES = ("all", "running_vms", "system_properties", "vms", *LISTS, *NETWORKS)
 OPTIONS: dict[str, dict[str, t.Any]] = {
     "gather": {"type": "list", "elements": "str", "default": [], "choices": sorted(CHOICES)}
@@ -381,8 +383,8 @@ def gather(client: Client, wanted: t.Collection[str]) -> dict[str, t.Any]:
     if "running_vms" in names:
         found["running_vms"] = [vm for vm in all_vms if vm["state"] == "running"]
     if names & set(NETWORKS):
-        described = describe_networks(global_settings.read(client))
-        found.update({name: described[name] for name in NETWORKS if name in names})
+        settings = global_settings.read(client)
+        found.update({name: show(settings) for name, show in NETWORKS.items() if name in names})
     return found
 
 

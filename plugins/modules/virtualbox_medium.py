@@ -267,9 +267,8 @@ def is_raw(path: str) -> bool:
         head = stream.read(512)
         stream.seek(max(0, os.path.getsize(path) - 512))
         tail = stream.read(8)
-    known = (
-        head.startswith((b"KDMV", b"# Disk DescriptorFile", b"conectix", b"QFI\xfb"))
-        or head[64:68] == b"\x7f\x10\xda\xbe"
+    known = vdi.is_vdi(head) or head.startswith(
+        (b"KDMV", b"# Disk DescriptorFile", b"conectix", b"QFI\xfb")
     )
     return not known and tail != b"conectix"
 

@@ -36,12 +36,17 @@ class Header:
     blocks: int
 
 
+def is_vdi(head: bytes) -> bool:
+    """Whether the first bytes of a file are those of a VDI, of whatever version."""
+    return head[SIGNATURE_OFFSET : SIGNATURE_OFFSET + 4] == struct.pack("<I", SIGNATURE)
+
+
 def header(head: bytes) -> Header | None:
     """The first bytes of a file; None if it is not a VDI as VirtualBox has made them since 2007."""
-    if len(head) < HEADER_BYTES:
+    if len(head) < HEADER_BYTES or not is_vdi(head):
         return None
-    signature, version = struct.unpack_from("<II", head, SIGNATURE_OFFSET)
-    if signature != SIGNATURE or version >> 16 != 1:
+    version = struct.unpack_from("<I", head, SIGNATURE_OFFSET + 4)[0]
+    if version >> 16 != 1:
         return None
     kind = struct.unpack_from("<I", head, 76)[0]
     map_offset, data_offset = struct.unpack_from("<II", head, 340)
