@@ -23,17 +23,11 @@ import interrupt
 MOMENTS = [(0, 1), (1, 6), (2, 10), (3, 8), (4, 15), (5, 15), (6, 40), (7, 6), (8, 4)]
 
 
-def destroy() -> None:
-    datacenter.playbook(
-        "destroy", "-e", f"destroy_confirm={datacenter.NAME}", "-e", "destroy_state=true"
-    ).ok()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def nothing() -> Iterator[None]:
-    destroy()
+    datacenter.destroy().ok()
     yield
-    destroy()
+    datacenter.destroy().ok()
 
 
 @pytest.mark.parametrize(("layer", "seconds"), MOMENTS)

@@ -16,26 +16,15 @@ import datacenter
 import interrupt
 
 
-def destroy(state: bool = True) -> datacenter.Run:
-    """Remove the machines, and the keys and secrets too if so told."""
-    return datacenter.playbook(
-        "destroy",
-        "-e",
-        f"destroy_confirm={datacenter.NAME}",
-        "-e",
-        f"destroy_state={str(state).lower()}",
-    )
-
-
 @pytest.fixture(scope="session")
 def killed_and_run_again() -> Iterator[datacenter.Run]:
     """The first run is killed while control planes join; `make chaos` does it in every layer."""
-    destroy()
+    datacenter.destroy()
     try:
         interrupt.kill_in_layer(6, 25)
         yield datacenter.playbook("site")
     finally:
-        destroy()
+        datacenter.destroy()
 
 
 @pytest.fixture(scope="session")

@@ -111,6 +111,17 @@ def playbook(name: str, *arguments: str, inventory: Path = LAB) -> Run:
     return run(command(ROOT / "playbooks" / f"{name}.yml", *arguments, inventory=inventory))
 
 
+def destroy(state: bool = True) -> Run:
+    """Remove the machines, and the keys and secrets too if so told."""
+    return playbook(
+        "destroy",
+        "-e",
+        f"destroy_confirm={NAME}",
+        "-e",
+        f"destroy_state={str(state).lower()}",
+    )
+
+
 def ssh(machine: str, *argv: str, timeout: float = 60) -> str:
     """What a command on a machine prints."""
     return subprocess.run(

@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import conftest
 import datacenter
 import pytest
 
@@ -80,14 +79,14 @@ def test_destroy_removes_ours_and_nothing_else() -> None:
     assert refused.code != 0
     assert f"-e destroy_confirm={datacenter.NAME}" in " ".join(refused.output.split())
     assert refused.changed == {}
-    run = conftest.destroy(state=False).ok()
+    run = datacenter.destroy(state=False).ok()
     assert run.changed
     assert ours() == []
     # The keys are kept for a next time; a dry run knows that the machines are not there.
     assert datacenter.SSH_CONFIG.exists()
     dry = datacenter.playbook("site", "--check").unchanged()
     assert f"Nothing of {datacenter.NAME} has been made yet" in " ".join(dry.output.split())
-    assert conftest.destroy().ok().changed
+    assert datacenter.destroy().ok().changed
     machines = vboxmanage("list", "vms").splitlines()
     assert [line.split('"')[1] for line in machines] == [MACHINE]
     disks = vboxmanage("list", "hdds")
@@ -95,4 +94,4 @@ def test_destroy_removes_ours_and_nothing_else() -> None:
     assert BRIDGE in output("ip", "link", "show", BRIDGE)
     assert NAMESPACE in output("ip", "netns", "list")
     assert not datacenter.SSH_CONFIG.exists()
-    conftest.destroy().unchanged()
+    datacenter.destroy().unchanged()

@@ -340,15 +340,9 @@ def other_file_system():
         yield Path(folder)
 
 
-@pytest.mark.parametrize(("whom", "moment"), [("module", 0.05), ("service", 0.02), ("all", 0.1)])
-def test_killed_while_it_moves_a_medium(world, disk, other_file_system, moment, whom):
-    world.run(MODULE, path=disk, source_path=raw_image(world, *range(1, 61)), size_mb=64)
-    world.vm("vm", **attached(disk))
-    uuid = shown(world, disk, "UUID")
-    new = str(other_file_system / "moved.vdi")
-    options = {"path": new, "moved_from": disk, "size_mb": 64}
-    process = world.start(MODULE, **options)
-    notes = other_file_system / ".virtual.datacenter"
+def kill_at_work(world, process, folder, moment, whom) -> None:
+    """Kill a module, the service, or all, so long after the module has noted what it begins."""
+    notes = folder / ".virtual.datacenter"
     end = time.monotonic() + 20
     while not list(notes.glob("*.json")) and process.poll() is None and time.monotonic() < end:
         time.sleep(0.005)
@@ -361,6 +355,17 @@ def test_killed_while_it_moves_a_medium(world, disk, other_file_system, moment, 
         world.kill("VBoxSVC")
     process.communicate()
     world.settle()
+
+
+@pytest.mark.parametrize(("whom", "moment"), [("module", 0.05), ("service", 0.02), ("all", 0.1)])
+def test_killed_while_it_moves_a_medium(world, disk, other_file_system, moment, whom):
+    world.run(MODULE, path=disk, source_path=raw_image(world, *range(1, 61)), size_mb=64)
+    world.vm("vm", **attached(disk))
+    uuid = shown(world, disk, "UUID")
+    new = str(other_file_system / "moved.vdi")
+    options = {"path": new, "moved_from": disk, "size_mb": 64}
+    process = world.start(MODULE, **options)
+    kill_at_work(world, process, other_file_system, moment, whom)
     world.run(MODULE, **options)
     world.same(MODULE, **options)
     assert shown(world, new, "UUID") == uuid
@@ -478,19 +483,7 @@ def test_killed_while_it_compacts(world, disk, moment, whom):
     world.run(MODULE, path=disk, source_path=raw_image(world, *values))
     with_zeros(disk, *range(1, 80, 2))
     process = world.start(MODULE, path=disk, compact=True)
-    notes = world.vms / ".virtual.datacenter"
-    end = time.monotonic() + 20
-    while not list(notes.glob("*.json")) and process.poll() is None and time.monotonic() < end:
-        time.sleep(0.005)
-    time.sleep(moment)
-    if whom != "service":
-        process.kill()
-    if whom == "all":
-        world.kill("VBoxManage")
-    if whom != "module":
-        world.kill("VBoxSVC")
-    process.communicate()
-    world.settle()
+    kill_at_work(world, process, world.vms, moment, whom)
     world.run(MODULE, path=disk, compact=True)
     world.same(MODULE, path=disk, compact=True)
     assert os.path.getsize(disk) == 42 * MIB

@@ -201,10 +201,15 @@ def waiting_list(state):
     return LISTED.format(uuid=IDENTITY, path="/d.vdi", state=state, format="VDI")
 
 
+def still_locked(script, client):
+    """The list with the image that VirtualBox works on."""
+    script.expect("list", "hdds", out=waiting_list("locked write"))
+    return medium_reader.media(client)
+
+
 def test_what_virtualbox_still_does_is_waited_for(script):
     client = script.client(timeout=1)
-    script.expect("list", "hdds", out=waiting_list("locked write"))
-    listed = medium_reader.media(client)
+    listed = still_locked(script, client)
     script.expect("showmediuminfo", "disk", "/d.vdi", out="UUID: x\n")
     script.expect("list", "runningvms")
     script.expect("list", "hdds", out=waiting_list("created"))
@@ -214,8 +219,7 @@ def test_what_virtualbox_still_does_is_waited_for(script):
 
 def test_a_running_vm_is_not_waited_for(script):
     client, vm = script.client(timeout=1), str(uuid.uuid4())
-    script.expect("list", "hdds", out=waiting_list("locked write"))
-    listed = medium_reader.media(client)
+    listed = still_locked(script, client)
     shown = SHOWN.format(uuid=IDENTITY, path="/d.vdi", text="-") + f"In use by VMs: a (UUID: {vm})"
     script.expect("showmediuminfo", "disk", "/d.vdi", out=shown)
     script.expect("list", "runningvms", out=f'"a" {{{vm}}}\n')
@@ -224,8 +228,7 @@ def test_a_running_vm_is_not_waited_for(script):
 
 def test_what_never_ends_is_an_error(script):
     client = script.client(timeout=0)
-    script.expect("list", "hdds", out=waiting_list("locked write"))
-    listed = medium_reader.media(client)
+    listed = still_locked(script, client)
     script.expect("showmediuminfo", "disk", "/d.vdi", out="UUID: x\n")
     script.expect("list", "runningvms")
     with pytest.raises(VirtualBoxError, match="still works on") as caught:
