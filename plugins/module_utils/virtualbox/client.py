@@ -162,18 +162,19 @@ class Client:
         """A call that changes something.
 
         Repeated only after a refusal that proves that nothing was done: the service was not
-        reached, or the VM was locked by somebody else and `still_wanted`, a fresh read, says that
+        reached, or somebody else's lock was in the way and `still_wanted`, a fresh read, says that
         the call still makes sense.
         """
         for attempt in range(WRITE_ATTEMPTS):
             try:
                 return self._call(self._runner, argv, timeout or self.timeout)
             except errors.VirtualBoxError as error:
+                refused = error.locked or error.disturbed
                 if attempt == WRITE_ATTEMPTS - 1 or not (
-                    error.unreached or (error.locked and still_wanted)
+                    error.unreached or (refused and still_wanted)
                 ):
                     raise
                 self._pause(attempt)
-                if error.locked and still_wanted and not still_wanted():
+                if refused and still_wanted and not still_wanted():
                     raise
         raise AssertionError("unreachable")

@@ -20,12 +20,14 @@ LOCK_TEXTS = (
     "already has a lock request pending",
     "while it is locked",
     "was unlocked unexpectedly while attempting to share its session",
+    # The lock was there, and its holder ended while VBoxSVC introduced the two to each other.
+    "Failed to assign the machine to the session",
+    "Failed to get a console object from the direct session",
 )
-# Texts of a read that lost its shared lock in the middle, because another program worked on the VM.
+# Texts of a step that found its shared lock gone, because another program worked on the VM.
 DISTURBED_TEXTS = (
     "The object is not ready",
     "The session is not locked",
-    "Failed to assign the machine to the session",
 )
 # Texts of a client that never reached the server: nothing was asked, so nothing was done.
 UNREACHED_TEXTS = ("Failed to create the VirtualBox object",)
@@ -95,7 +97,7 @@ class VirtualBoxError(Exception):
 
     @property
     def disturbed(self) -> bool:
-        """Another session changed the VM during the call: a read has to be made again."""
+        """Another session ended during the call: the step that says so did nothing."""
         return any(text in self.stderr for text in DISTURBED_TEXTS)
 
     @property

@@ -15,7 +15,7 @@ UNREACHED = "VBoxManage: error: Failed to create the VirtualBox object!\n"
 GONE = "VBoxManage: error: Code NS_ERROR_ABORT (0x80004004)\n"
 LOCKED = "VBoxManage: error: The machine 'x' is already locked for a session (or being unlocked)\n"
 DISTURBED = "VBoxManage: error: The object is not ready\n"
-# showvminfo of 7.2.22 while seven other modules worked on other VMs.
+# 7.2.22, of 400 calls for one VM by 16 programs: 17 got this and 6 DISTURBED; none had done anything.
 UNASSIGNED = """\
 VBoxManage: error: Failed to assign the machine to the session (E_ACCESSDENIED)
 VBoxManage: error: Details: code VBOX_E_VM_ERROR (0x80bb0003), component MachineWrap
@@ -83,18 +83,19 @@ def test_writes_are_not_repeated_blindly(script, text):
         script.client().write("modifyvm", "x")
 
 
-def test_a_locked_write_is_repeated_after_a_look(script):
+@pytest.mark.parametrize("text", [LOCKED, DISTURBED, UNASSIGNED])
+def test_a_refused_write_is_repeated_after_a_look(script, text):
     looks = []
 
     def still_wanted() -> bool:
         looks.append(1)
         return True
 
-    script.expect("modifyvm", "x", rc=1, err=LOCKED).expect("modifyvm", "x")
+    script.expect("modifyvm", "x", rc=1, err=text).expect("modifyvm", "x")
     script.client().write("modifyvm", "x", still_wanted=still_wanted)
     assert looks == [1]
-    script.expect("modifyvm", "x", rc=1, err=LOCKED)
-    with pytest.raises(errors.VirtualBoxError, match="already locked"):
+    script.expect("modifyvm", "x", rc=1, err=text)
+    with pytest.raises(errors.VirtualBoxError, match="VBoxManage modifyvm"):
         script.client().write("modifyvm", "x", still_wanted=lambda: False)
 
 
