@@ -1,5 +1,5 @@
 # Thin on purpose: one line a target, no logic. Every target also runs alone.
-.PHONY: setup tools host site destroy test lint unit sanity integration molecule e2e chaos bench
+.PHONY: setup tools host site destroy test lint unit sanity integration molecule e2e chaos nightly bench
 SCENARIO ?= --all
 
 setup:
@@ -32,5 +32,7 @@ e2e: host
 chaos: host
 	FAULT_ROUNDS=50 .venv/bin/python -m pytest tests/integration/virtualbox/test_virtualbox_faults.py
 	.venv/bin/python -m pytest -rP tests/chaos
+nightly: host tools
+	.venv/bin/python -m pytest -rP tests/nightly
 bench: host
 	.venv/bin/python tests/bench/bench_virtualbox.py
