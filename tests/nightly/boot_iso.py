@@ -33,9 +33,7 @@ def main(kernel: str, initrd: str, isolinux: str, ldlinux: str, target: str) -> 
     }
     for name, content in contents.items():
         image.add_fp(io.BytesIO(content), len(content), f"{name};1")
-    image.add_eltorito(
-        "/ISOLINUX.BIN;1", "/BOOT.CAT;1", boot_load_size=4, boot_info_table=True
-    )
+    image.add_eltorito("/ISOLINUX.BIN;1", "/BOOT.CAT;1", boot_load_size=4, boot_info_table=True)
     image.write(target)
     image.close()
 

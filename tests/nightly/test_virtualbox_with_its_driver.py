@@ -10,6 +10,7 @@ on an internal network. Everything is interpreted, so it takes minutes.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -51,13 +52,14 @@ def emulator(built: Path, port: int, key: str, log: Path) -> list[str]:
     command += "-nographic -nodefaults -no-reboot".split()
     command += ["-serial", f"file:{log}", "-kernel", str(built / "vmlinuz")]
     command += ["-initrd", str(built / "initrd")]
-    command += ["-append", "console=ttyS0 root=/dev/vda rw mitigations=off panic=1 quiet"]
+    # systemd puts the key where sshd looks for it.
+    credential = f"ssh.authorized_keys.root:{base64.b64encode(key.encode()).decode()}"
+    options = f"console=ttyS0 root=/dev/vda rw mitigations=off panic=1 quiet systemd.set_credential_binary={credential}"
+    command += ["-append", options]
     disk = f"file={built / 'root.ext4'},format=raw,if=virtio,cache=unsafe,snapshot=on"
     command += ["-drive", disk, "-device", "virtio-rng-pci", "-device", "virtio-net-pci,netdev=net"]
     # Nothing leaves it, and only loopback gets in.
     command += ["-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"]
-    # systemd puts the key where sshd looks for it.
-    command += ["-smbios", f"type=11,value=io.systemd.credential:ssh.authorized_keys.root={key}"]
     return command
 
 
@@ -91,7 +93,9 @@ def ssh(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     machine = subprocess.Popen(emulator(built, port, public, log), env=environment)
     try:
         while subprocess.run(["ssh", "-F", config, "vboxhost", "true"], check=False).returncode:
-            shown = log.read_text(encoding="utf-8", errors="replace")[-2000:] if log.exists() else ""
+            shown = (
+                log.read_text(encoding="utf-8", errors="replace")[-2000:] if log.exists() else ""
+            )
             assert machine.poll() is None, f"the emulator has ended: {shown}"
             assert time.monotonic() - began < BOOT_SECONDS, f"no answer by SSH: {shown}"
             time.sleep(2)
@@ -127,7 +131,12 @@ def playbook(ssh: Path) -> dict[str, int]:
     inventory.write_text(json.dumps({"all": {"hosts": {"vboxhost": variables}}}), encoding="utf-8")
     began = time.monotonic()
     done = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, HERE / "converge.yml"],
+        [
+            Path(sys.executable).with_name("ansible-playbook"),
+            "-i",
+            inventory,
+            HERE / "converge.yml",
+        ],
         env={
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),

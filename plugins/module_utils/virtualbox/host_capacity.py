@@ -53,7 +53,9 @@ def _text(path: Path) -> str | None:
 
 def _memory(root: Path) -> dict[str, int]:
     lines = (_text(root / "proc/meminfo") or "").splitlines()
-    sizes = {line.partition(":")[0]: int(line.split()[1]) // 1024 for line in lines if " kB" in line}
+    sizes = {
+        line.partition(":")[0]: int(line.split()[1]) // 1024 for line in lines if " kB" in line
+    }
     return {
         "memory_mb": sizes.get("MemTotal", 0),
         "memory_available_mb": sizes.get("MemAvailable", 0),

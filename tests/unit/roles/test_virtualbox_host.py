@@ -27,7 +27,9 @@ KEY = (
     "sub:-:4096:1:0000000000000001:1461283200::::::e::::::23:\n"
     "fpr:::::::::00000000000000000000000000000000000000001:\n"
 )
-SECOND = f"pub:-:255:22:F8D2585B8783D481:1674475380:::-:::scSC:::::ed25519:::0:\nfpr:::::::::{OTHER}:\n"
+SECOND = (
+    f"pub:-:255:22:F8D2585B8783D481:1674475380:::-:::scSC:::::ed25519:::0:\nfpr:::::::::{OTHER}:\n"
+)
 # Debian's archive key names those who may revoke it before its own fingerprint.
 REVOCABLE_PRINT = "B8B80B5B623EAB6AD8775C45B7C5D7D6350947F8"
 REVOCABLE = (
