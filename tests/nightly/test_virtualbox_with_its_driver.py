@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """VirtualBox with its real kernel driver: what test machines without virtualisation cannot show.
 
-An emulator runs a Debian whose processor can virtualise. Ansible reaches it by SSH, and the modules make
-two VMs there that start on the default engine, take leases from a NAT network, read their seeds and meet
-on an internal network. Everything is interpreted, so it takes minutes.
+An emulator runs a Debian whose processor can virtualise. Ansible reaches it by SSH, and the
+modules make two VMs there that start on the default engine, take leases from a NAT network, read
+their seeds and meet on an internal network. Everything is interpreted, so it takes minutes.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ def emulator(built: Path, port: int, key: str, log: Path) -> list[str]:
     command += [str(tree / "usr/bin/qemu-system-x86_64")]
     for folder in ("qemu", "seabios"):
         command += ["-L", str(tree / "usr/share" / folder)]
-    command += "-accel tcg,thread=multi,tb-size=1024 -cpu EPYC -smp 2 -m 2048".split()
-    command += "-nographic -nodefaults -no-reboot".split()
+    command += ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "EPYC", "-smp", "2"]
+    command += ["-m", "2048", "-nographic", "-nodefaults", "-no-reboot"]
     command += ["-serial", f"file:{log}", "-kernel", str(built / "vmlinuz")]
     command += ["-initrd", str(built / "initrd")]
     # systemd puts the key where sshd looks for it.
     credential = f"ssh.authorized_keys.root:{base64.b64encode(key.encode()).decode()}"
-    options = f"console=ttyS0 root=/dev/vda rw mitigations=off panic=1 quiet systemd.set_credential_binary={credential}"
-    command += ["-append", options]
+    options = "console=ttyS0 root=/dev/vda rw mitigations=off panic=1 quiet"
+    command += ["-append", f"{options} systemd.set_credential_binary={credential}"]
     disk = f"file={built / 'root.ext4'},format=raw,if=virtio,cache=unsafe,snapshot=on"
     command += ["-drive", disk, "-device", "virtio-rng-pci", "-device", "virtio-net-pci,netdev=net"]
     # Nothing leaves it, and only loopback gets in.

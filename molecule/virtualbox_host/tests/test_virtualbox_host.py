@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two VirtualBox hosts with a real, pinned VirtualBox, each with the VMs and seeds that belong there."""
+"""Two VirtualBox hosts with a real, pinned VirtualBox, and on each its own VMs and seeds."""
 
 from __future__ import annotations
 

@@ -211,10 +211,10 @@ def driver_problem(capacity: Capacity) -> Problem | None:
     if capacity["secure_boot"] or capacity["module_signatures_enforced"]:
         return Problem(
             "DRIVER_NOT_SIGNED",
-            "vboxdrv is there but not loaded, and this kernel takes only signed modules (Secure Boot"
-            " or lockdown). Enrol the key that signed it ('mokutil --import', with"
-            " /var/lib/dkms/mok.pub or /var/lib/shim-signed/mok/MOK.der), boot and confirm it on the"
-            " console; or switch Secure Boot off in the firmware.",
+            "vboxdrv is there but not loaded, and this kernel takes only signed modules (Secure"
+            " Boot or lockdown). Enrol the key that signed it ('mokutil --import', with"
+            " /var/lib/dkms/mok.pub or /var/lib/shim-signed/mok/MOK.der), boot and confirm it on"
+            " the console; or switch Secure Boot off in the firmware.",
         )
     return Problem("DRIVER_NOT_LOADED", "vboxdrv is built but not loaded: 'modprobe vboxdrv'.")
 

@@ -19,7 +19,7 @@ CPU = "processor\t: 0\nflags\t\t: fpu {}\n\nprocessor\t: 1\nflags\t\t: fpu {}\n"
 def host(tmp_path):
     """A root folder; calling it adds files, and gives what is read from all of them."""
     files = {
-        "proc/meminfo": "MemTotal:       16384000 kB\nMemAvailable:    8192000 kB\nHugePages_Total: 0\n",
+        "proc/meminfo": "MemTotal: 16384000 kB\nMemAvailable: 8192000 kB\nHugePages_Total: 0\n",
         "proc/cpuinfo": CPU.format("svm", "svm"),
         "proc/sys/kernel/osrelease": f"{KERNEL}\n",
         "sys/kernel/security/lockdown": "[none] integrity confidentiality\n",
