@@ -8,15 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.virtual.datacenter.plugins.filter.networks_conf import networks_conf
 
-ROOT = Path(__file__).resolve().parents[3]
-ROLE = ROOT / "roles" / "virtualbox_host"
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "virtualbox_host"
 ORACLE = "B9F8D658297AF3EFC18D5CDFA2F683C52980AECF"
 OTHER = "4D64FEC119C2029067D6E791F8D2585B8783D481"
 # As gpg shows a key that certifies, one of its subkeys, and a second key.
@@ -39,11 +39,6 @@ REVOCABLE = (
     "sub:-:4096:1:6ED0E7B82643E131:1674301461:1926589461:::::s::::::23:\n"
     "fpr:::::::::4CB50190207B4758A3F73A796ED0E7B82643E131:\n"
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def filters_of_the_collection() -> None:
-    init_plugin_loader([str(ROOT / ".collections")])
 
 
 def trusted(value: Any) -> Any:
@@ -70,9 +65,11 @@ def value(name: str, **given: Any) -> Any:
 
 
 def render(name: str, **given: Any) -> str:
+    # Ansible finds filters of collections only when it was started as a program.
+    engine = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, autoescape=False)
+    engine.filters["virtual.datacenter.networks_conf"] = networks_conf
     text = (ROLE / "templates" / f"{name}.j2").read_text(encoding="utf-8")
-    engine = templar(**given).copy_with_new_env(trim_blocks=True)
-    return str(engine.template(trust_as_template(text)))
+    return engine.from_string(text).render(ansible_managed="Ansible managed", **given)
 
 
 def probe(**lines: str) -> dict[str, Any]:
