@@ -74,6 +74,7 @@ def make_client(module: AnsibleModule) -> Client:
             "program by the option vboxmanage_path",
             error_code="NO_VBOXMANAGE",
         )
+        raise AssertionError("unreachable")
     return client
 
 

@@ -119,7 +119,7 @@ def test_failures_say_what_to_do(run, tmp_path):
     assert "absolute" in run(path="seed.iso", ok=False, **SEED)["msg"]
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     missing = run(path=str(tmp_path / "file" / "seed.iso"), ok=False, **SEED)
-    assert "cannot be written: Not a directory" in missing["msg"]
+    assert "cannot be written: File exists" in missing["msg"]
     assert "user_data" in run(ok=False, meta_data="x")["msg"]
 
 
