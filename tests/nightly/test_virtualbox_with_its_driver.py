@@ -25,7 +25,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-BOOT_SECONDS = 600
+BOOT_SECONDS = 1800
 VM_SECONDS = 1800
 VMS = [
     {"name": "left", "mac": "02:5e:00:00:00:01", "address": "10.73.0.11", "peer": "10.73.0.12"},
