@@ -1,5 +1,5 @@
 # Thin on purpose: one line a target, no logic. Every target also runs alone.
-.PHONY: setup tools host site destroy test lint unit sanity integration molecule e2e chaos bench
+.PHONY: setup tools host site destroy test lint unit sanity integration molecule e2e chaos nightly bench
 SCENARIO ?= --all
 
 setup:
@@ -31,5 +31,7 @@ e2e: host
 chaos: host
 	FAULT_ROUNDS=50 .venv/bin/python -m pytest --numprocesses=2 -k "is_killed or random_moment" tests/integration
 	.venv/bin/python -m pytest -rP tests/chaos
+nightly: host tools
+	.venv/bin/python -m pytest -rP tests/nightly
 bench: host
 	.venv/bin/python tests/bench/bench_virtualbox.py

@@ -36,7 +36,7 @@ attributes:
     support: full
 options:
   path:
-    description: Absolute path of the image. The folder must exist.
+    description: Absolute path of the image. A missing folder is made, for its owner only.
     type: path
     required: true
   state:
@@ -202,6 +202,8 @@ def ensure_present(module: AnsibleModule, path: str) -> dict[str, t.Any]:
         )
     if not module.check_mode:
         if actual != wanted:
+            # Seeds of machines on another host come into a folder that nobody has made there.
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             # mkstemp makes the file with mode 0600 from its first moment.
             handle, partial = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".seed-")
             os.close(handle)
@@ -260,11 +262,6 @@ def main() -> None:
         module.exit_json(path=path, **ensure_absent(module, path))
     if PYCDLIB_ERROR is not None:
         module.fail_json(msg=missing_required_lib("pycdlib"), exception=PYCDLIB_ERROR)
-    if not module.check_mode and not os.path.isdir(os.path.dirname(path)):
-        module.fail_json(
-            msg=f"the folder {os.path.dirname(path)} does not exist - create it first, mode 0700",
-            error_code="NO_FOLDER",
-        )
     try:
         module.exit_json(path=path, **ensure_present(module, path))
     except OSError as error:

@@ -664,6 +664,7 @@ SUBJECTS = {
         plan_appliance,
     ),
     "virtualbox_vm_info": Subject({}, {}, lambda task, actual: None),
+    "virtualbox_host_info": Subject({}, {}, lambda task, actual: None),
     "virtualbox_info": Subject({}, {}, lambda task, actual: None),
 }
 

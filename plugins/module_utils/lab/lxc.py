@@ -74,8 +74,9 @@ def fake_setting_file(directory: str, setting: str) -> str:
 
 def render(machine: Definition) -> str:
     directory = machine.directory
-    init, auto = "/sbin/init", "proc:mixed sys:mixed cgroup:rw:force"
+    init, auto = "/sbin/init", "proc:mixed sys:mixed"
     if machine.cgroup_mode == "v1":
+        auto += " cgroup:rw:force"
         init += " SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1 systemd.unified_cgroup_hierarchy=0"
     lines = [
         f"# Machine {machine.name} of the data center {machine.datacenter}, written by lab_machine",
@@ -98,6 +99,11 @@ def render(machine: Definition) -> str:
         _entry(machine.modules, "usr/lib/modules", "bind,ro,create=dir"),
         _entry(f"{directory}/seed", "var/lib/cloud/seed/nocloud", "bind,ro,create=dir"),
     ]
+    if machine.cgroup_mode == "v2":
+        # LXC would copy the host's arrangement, which may be version 1 beside version 2.
+        lines.append(
+            "lxc.mount.entry = cgroup2 sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec,relatime 0 0"
+        )
     lines.extend(
         _entry(f"{directory}/data/{name}", f"var/lib/{name}", "bind,create=dir")
         for name in sorted(DATA_DIRECTORIES)

@@ -56,18 +56,27 @@ def argument_spec(**options: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
     return {**options, **common}
 
 
-def make_client(module: AnsibleModule) -> Client:
-    """The client for the VBoxManage that the task names, or the one on PATH."""
+def find_client(module: AnsibleModule) -> Client | None:
+    """The client for the VBoxManage that the task names, or the one on PATH, if there is one."""
     path = module.params["vboxmanage_path"]
     if path is None:
         path = module.get_bin_path("VBoxManage", required=False, opt_dirs=USUAL_FOLDERS)
     if not path or not os.access(path, os.X_OK):
+        return None
+    return Client(path, timeout=module.params["timeout"], saves=Saves(module.warn))
+
+
+def make_client(module: AnsibleModule) -> Client:
+    """The client for the VBoxManage that the task names, or the one on PATH."""
+    client = find_client(module)
+    if client is None:
         module.fail_json(
             msg="VBoxManage was not found on PATH - install VirtualBox on this host, or name the "
             "program by the option vboxmanage_path",
             error_code="NO_VBOXMANAGE",
         )
-    return Client(path, timeout=module.params["timeout"], saves=Saves(module.warn))
+        raise AssertionError("unreachable")
+    return client
 
 
 def absolute(module: AnsibleModule, option: str, path: str | None) -> str | None:

@@ -41,7 +41,13 @@ HINTS = (
     ),
     (
         re.compile(r"VERR_(VMX_IN_VMX_ROOT_MODE|SVM_IN_USE)"),
-        "another hypervisor holds the processor: unload kvm_intel or kvm_amd",
+        "another hypervisor holds the processor: boot with kvm.enable_virt_at_load=0, or unload "
+        "kvm_intel or kvm_amd",
+    ),
+    (
+        re.compile(r"VERR_SVM_HOST_SVME_NOT_ENABLED"),
+        "KVM is told to leave virtualisation off: remove kvm.enable_virt_at_load=0, or install "
+        "VirtualBox 7.2.14 or later",
     ),
     (
         re.compile(r"lock(ed)? (for|by) a session|while it is locked|lock request pending"),

@@ -9,7 +9,10 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.addresses import Network
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.addresses import (
+    Network,
+    bad_option,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
     VirtualBoxError,
 )
@@ -36,6 +39,27 @@ def parse(text: str) -> tuple[Network, ...]:
             except ValueError:
                 continue
     return tuple(found)
+
+
+def render(networks: t.Iterable[str]) -> str:
+    """The lines of a file that allows these networks, one each; pure.
+
+    What VirtualBox would pass over without a word is refused.
+    """
+    lines = []
+    for text in networks:
+        try:
+            found = ipaddress.ip_network(text, strict=False)
+        except ValueError as error:
+            raise bad_option(f"'{text}' is not a network", "write it like 192.168.56.0/21") from (
+                error
+            )
+        if "/" not in text:
+            raise bad_option(f"'{text}' has no prefix length", f"write {text}/24 or {found}")
+        if ipaddress.ip_address(text.partition("/")[0]) != found.network_address:
+            raise bad_option(f"'{text}' is an address in a network", f"write {found}")
+        lines.append(f"* {found}\n")
+    return "".join(lines)
 
 
 def allows(ranges: t.Iterable[Network], wanted: ipaddress.IPv4Interface) -> bool:

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Makes the machine image of the lab: a Debian root file system and a repository of package files.
-# Usage: build_image.sh TARGET SUITE MACHINE_PACKAGES REPOSITORY_PACKAGES [MIRROR [SECURITY_MIRROR]]
-# Package lists are comma separated; without a mirror the one that this host uses is taken.
+# Usage: build_image.sh TARGET SUITE MACHINE_PACKAGES REPOSITORY_PACKAGES [MIRROR [SECURITY_MIRROR [COMPONENTS]]]
+# Lists are comma separated; without a mirror the one that this host uses is taken.
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -euo pipefail
 target=$1 suite=$2 machine_packages=$3
 read -r -a repository_packages <<<"${4//,/ }"
+components=${7:-main} components=${components//,/ }
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
 mirrors=$(
@@ -35,12 +36,16 @@ root=$build/rootfs debs=$build/debs
 mkdir -p "$debs"
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-sources=$(cat <<SOURCES
-deb [signed-by=$keyring] $mirror $suite main
-deb [signed-by=$keyring] $mirror $suite-updates main
-deb [signed-by=$keyring] $security $suite-security main
-SOURCES
-)
+sources="deb [signed-by=$keyring] $mirror $suite $components"
+options=()
+if [ "$suite" = sid ]; then
+  # It has no updates beside it, and a mirror of it may stand still: signatures count, ages do not.
+  options+=(--aptopt='Acquire::Check-Valid-Until "false"')
+else
+  sources+="
+deb [signed-by=$keyring] $mirror $suite-updates $components
+deb [signed-by=$keyring] $security $suite-security $components"
+fi
 
 # The packages are downloaded one by one and then all together: whatever a role asks for, its dependencies are there.
 cat >"$build/download" <<'HOOK'
@@ -59,7 +64,7 @@ mv "$1"/var/cache/apt/archives/*.deb "$LAB_BUILD/debs/"
 HOOK
 
 LAB_REPOSITORY_PACKAGES="${repository_packages[*]}" LAB_BUILD=$build mmdebstrap --quiet --mode=root --variant=minbase \
-  --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Retries "3"' \
+  --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Retries "3"' "${options[@]}" \
   --dpkgopt=force-unsafe-io \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \

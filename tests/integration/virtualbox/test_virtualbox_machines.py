@@ -66,6 +66,7 @@ def inventory(world, machines) -> dict:
             {"name": "api", "host_port": 6470, "guest_port": 6443},
         ],
         "virtualbox_machines_base_size_mb": 64,
+        "virtualbox_machines_driver_required": False,
         "plan": plan,
     }
     groups = {
@@ -182,6 +183,8 @@ def test_an_image_and_the_power(world, play, boot_disk):
     options = {"virtualbox_machines_base_medium_path": str(image)}
     nowhere = {"virtualbox_machines_base_medium_path": "/nonexistent"}
     play(("hypervisors", "preflight"), ok=False, machines=solo, **nowhere)
+    full = {**options, "virtualbox_machines_disk_space_mb": 10**9}
+    assert "of free disk" in play(("hypervisors", "preflight"), ok=False, machines=solo, **full)[1]
     assert play(*ALL, ("machines", "start"), machines=solo, **options)[0] == 4
     assert play(*ALL, ("machines", "start"), machines=solo, **options)[0] == 0
     console = world.vms / "lab" / "solo" / "Logs" / "console.log"

@@ -100,6 +100,14 @@ def test_another_label_is_replaced(run, tmp_path, monkeypatch):
     assert run(**SEED)["changed"]
 
 
+def test_a_missing_folder_is_made_for_its_owner_only(run, tmp_path):
+    path = tmp_path / "seeds" / "seed.iso"
+    assert run(check=True, path=str(path), **SEED)["changed"] and os.listdir(tmp_path) == []
+    assert run(path=str(path), **SEED)["changed"]
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert not run(path=str(path), **SEED)["changed"]
+
+
 def test_absent(run, tmp_path):
     run(**SEED)
     assert run(check=True, state="absent")["changed"] and os.listdir(tmp_path)
@@ -109,8 +117,9 @@ def test_absent(run, tmp_path):
 
 def test_failures_say_what_to_do(run, tmp_path):
     assert "absolute" in run(path="seed.iso", ok=False, **SEED)["msg"]
-    missing = run(path=str(tmp_path / "no" / "seed.iso"), ok=False, **SEED)
-    assert "create it first" in missing["msg"]
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    missing = run(path=str(tmp_path / "file" / "seed.iso"), ok=False, **SEED)
+    assert "cannot be written: File exists" in missing["msg"]
     assert "user_data" in run(ok=False, meta_data="x")["msg"]
 
 

@@ -392,3 +392,36 @@ def test_an_old_virtualbox_on_macos_is_told(script, task, recorded_error):
     with pytest.raises(VirtualBoxError) as raised:
         task(kind="network", name="n").plan()
     assert raised.value.error_code == "NO_HOST_ONLY_NETWORKS"
+
+
+@given(
+    st.lists(
+        st.ip_addresses().flatmap(
+            lambda address: st.integers(0, address.max_prefixlen).map(
+                lambda length: ipaddress.ip_network(f"{address}/{length}", strict=False)
+            )
+        )
+    )
+)
+def test_what_is_written_into_networks_conf_is_read_from_it(networks):
+    text = networks_conf.render([str(network) for network in networks])
+    assert list(networks_conf.parse(text)) == networks
+
+
+@pytest.mark.parametrize(
+    ("network", "way_out"),
+    [
+        ("10.0.0.0", "10.0.0.0/24"),
+        ("10.0.0.1/8", "write 10.0.0.0/8"),
+        ("10.0.0.0/33", "write it like"),
+        ("everything", "write it like"),
+        ("", "write it like"),
+        ("* 10.0.0.0/8", "write it like"),
+        ("fe80::1/10", "write fe80::/10"),
+    ],
+)
+def test_what_virtualbox_would_pass_over_is_not_written(network, way_out):
+    with pytest.raises(VirtualBoxError) as error:
+        networks_conf.render(["192.168.56.0/21", network])
+    assert way_out in str(error.value)
+    assert error.value.error_code == "BAD_OPTION"
