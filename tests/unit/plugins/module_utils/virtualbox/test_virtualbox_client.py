@@ -15,7 +15,7 @@ UNREACHED = "VBoxManage: error: Failed to create the VirtualBox object!\n"
 GONE = "VBoxManage: error: Code NS_ERROR_ABORT (0x80004004)\n"
 LOCKED = "VBoxManage: error: The machine 'x' is already locked for a session (or being unlocked)\n"
 DISTURBED = "VBoxManage: error: The object is not ready\n"
-# 7.2.22, of 400 calls for one VM by 16 programs: 17 got this and 6 DISTURBED; none had done anything.
+# 7.2.22: of 400 calls for one VM by 16 programs 17 got this, 6 DISTURBED; none had done anything.
 UNASSIGNED = """\
 VBoxManage: error: Failed to assign the machine to the session (E_ACCESSDENIED)
 VBoxManage: error: Details: code VBOX_E_VM_ERROR (0x80bb0003), component MachineWrap
