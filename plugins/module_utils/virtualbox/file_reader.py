@@ -196,8 +196,7 @@ def read_vm(client: Client, uuid: str) -> model.Vm | None:
     """A VM that has no process, or whose power does not matter; None if it is gone."""
     try:
         path = dict(saves.machine_entries())[uuid]
-        with open(path, "rb") as stream:
-            info, settings = shown(stream.read(), path, locator(path))
+        info, settings = shown(saves.read_settings(path), path, locator(path))
         return reader.build_vm(info, settings)
     except (DoubtError, VirtualBoxError, OSError, KeyError, ValueError, ElementTree.ParseError):
         return reader.read_vm(client, uuid)

@@ -25,6 +25,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.erro
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.saves import (
     NAMESPACE,
+    read_settings,
     settings_home,
 )
 
@@ -65,8 +66,7 @@ def read(client: Client) -> GlobalSettings:
     client.saves.finish_settings()
     path = os.path.join(settings_home(), "VirtualBox.xml")
     try:
-        with open(path, "rb") as stream:
-            return parse(stream.read())
+        return parse(read_settings(path))
     except FileNotFoundError:
         return NEW_WORLD
     except OSError as error:

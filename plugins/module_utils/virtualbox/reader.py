@@ -16,6 +16,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     hardware,
     model,
     parser,
+    saves,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
@@ -71,8 +72,7 @@ def read_sources(client: Client, uuid: str) -> tuple[dict[str, t.Any], bytes] | 
         raise
     path = info["scalars"].get("CfgFile", "")
     try:
-        with open(path, "rb") as stream:
-            return info, stream.read()
+        return info, saves.read_settings(path)
     except OSError as error:
         raise VirtualBoxError(
             f"the settings file {path} of VM {uuid} cannot be read: {error.strerror}",
@@ -83,8 +83,7 @@ def read_sources(client: Client, uuid: str) -> tuple[dict[str, t.Any], bytes] | 
 def settings_uuid(path: str, default: str) -> str:
     """The UUID in a settings file; the default if there is no file or it was never completed."""
     try:
-        with open(path, "rb") as stream:
-            return str(parser.settings(stream.read())["uuid"])
+        return str(parser.settings(saves.read_settings(path))["uuid"])
     except (OSError, VirtualBoxError):
         return default
 

@@ -47,15 +47,26 @@ def settings_home() -> str:
     return os.path.join(os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config", "VirtualBox")
 
 
+def read_settings(path: str) -> bytes:
+    """The content of a settings file; a save is waited for while it is between its renames."""
+    end = time.monotonic() + SAVE_SECONDS
+    while True:
+        try:
+            with open(path, "rb") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            if not os.path.exists(f"{path}-prev") or time.monotonic() > end:
+                raise
+        time.sleep(0.005)
+
+
 def machine_entries() -> list[tuple[str, str]]:
     """UUID and settings file of every VM that VirtualBox.xml names, accessible or not."""
     home = settings_home()
-    entries = ElementTree.parse(os.path.join(home, "VirtualBox.xml")).iter(
-        f"{NAMESPACE}MachineEntry"
-    )
+    root = ElementTree.fromstring(read_settings(os.path.join(home, "VirtualBox.xml")))
     return [
         (entry.get("uuid", "").strip("{}").lower(), os.path.join(home, entry.get("src", "")))
-        for entry in entries
+        for entry in root.iter(f"{NAMESPACE}MachineEntry")
     ]
 
 
@@ -75,8 +86,7 @@ def look_up(uuid: str, read: t.Callable[[bytes, str], Told | None], first: str =
     """
     for path in _settings_files(first):
         try:
-            with open(path, "rb") as stream:
-                text = stream.read()
+            text = read_settings(path)
             # Most files do not name it, and reading them as XML takes the time.
             found = read(text, path) if uuid.encode() in text else None
         except (OSError, ElementTree.ParseError):

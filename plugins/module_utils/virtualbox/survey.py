@@ -101,8 +101,7 @@ def registry() -> dict[str, str]:
 def read_file(path: str) -> MachineFile | str:
     """A VM, or why its settings file cannot be read."""
     try:
-        with open(path, "rb") as stream:
-            return machine_file.machine_file(stream.read(), path)
+        return machine_file.machine_file(saves.read_settings(path), path)
     except OSError as error:
         return str(error.strerror)
     except (VirtualBoxError, ValueError) as error:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import saves
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
@@ -128,3 +130,22 @@ def test_home_of_the_settings(monkeypatch, tmp_path, platform, expected):
     monkeypatch.setattr(saves.os, "geteuid", lambda: 1000)
     monkeypatch.setattr(saves.sys, "platform", platform)
     assert saves.settings_home() == str(tmp_path / expected)
+
+
+def test_a_reader_waits_between_the_renames(tmp_path):
+    path = tmp_path / "vm.vbox"
+    (tmp_path / "vm.vbox-prev").write_text("<old/>")
+    (tmp_path / "vm.vbox-tmp").write_text("<next/>")
+    second = threading.Timer(0.1, (tmp_path / "vm.vbox-tmp").rename, [path])
+    second.start()
+    assert saves.read_settings(str(path)) == b"<next/>"
+    second.join()
+
+
+@pytest.mark.parametrize("copies", [(), ("vm.vbox-prev",)])
+def test_a_reader_does_not_wait_for_ever(tmp_path, monkeypatch, copies):
+    monkeypatch.setattr(saves, "SAVE_SECONDS", 0.02)
+    for name in copies:
+        (tmp_path / name).write_text("<old/>")
+    with pytest.raises(FileNotFoundError):
+        saves.read_settings(str(tmp_path / "vm.vbox"))
