@@ -16,10 +16,10 @@ touch -d '2020-01-02 03:04:05' /var/lib/app/old
 python3 -c 'import os; os.setxattr("/var/lib/app/old", "user.kept", b"yes")'
 cat >/etc/systemd/system/app@.service <<'FILE'
 [Service]
-ExecStart=/bin/sh -c 'exec 3>>/var/lib/app/log; while :; do date +%%s >&3; sleep 1; done'
+ExecStart=/bin/sh -c 'exec 3>>/var/lib/%i/log; while :; do date +%%s >&3; sleep 1; done'
 [Install]
 WantedBy=multi-user.target
 FILE
 systemctl daemon-reload
-systemctl start app@one
+systemctl start app@app
 mkfs.ext4 -q /dev/ubdd
