@@ -29,8 +29,9 @@ molecule: host tools
 	tests/tools/molecule $(SCENARIO)
 e2e: host
 	.venv/bin/python -m pytest -rP tests/e2e
-chaos: host
+chaos: host tools
 	FAULT_ROUNDS=50 .venv/bin/python -m pytest tests/integration/virtualbox/test_virtualbox_faults.py
 	.venv/bin/python -m pytest -rP tests/chaos
+	BASE_LVM_ROUNDS=20 tests/tools/molecule base_lvm
 bench: host
 	.venv/bin/python tests/bench/bench_virtualbox.py
