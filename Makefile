@@ -14,8 +14,7 @@ destroy: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/destroy.yml -e destroy_confirm=lab
 test:
 	$(MAKE) --jobs=2 --output-sync lint unit sanity
-	$(MAKE) integration
-	$(MAKE) molecule
+	$(MAKE) --jobs=2 --output-sync=line integration molecule
 	$(MAKE) e2e
 lint: setup
 	tests/tools/lint
@@ -30,7 +29,7 @@ molecule: host tools
 e2e: host
 	.venv/bin/python -m pytest -rP tests/e2e
 chaos: host tools
-	FAULT_ROUNDS=50 .venv/bin/python -m pytest tests/integration/virtualbox/test_virtualbox_faults.py
+	FAULT_ROUNDS=50 .venv/bin/python -m pytest --numprocesses=2 -k "is_killed or random_moment" tests/integration
 	.venv/bin/python -m pytest -rP tests/chaos
 	BASE_LVM_ROUNDS=20 tests/tools/molecule base_lvm
 bench: host

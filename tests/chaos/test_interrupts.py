@@ -1,11 +1,16 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SIGKILL in the middle of every layer, each time from nothing; the next run finishes the work."""
+"""SIGKILL in the middle of every layer, from nothing to a verified end.
+
+Each run begins with what the killed one before it has left, has to finish that layer, and is
+killed in the next one.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,11 +29,20 @@ def destroy() -> None:
     ).ok()
 
 
-@pytest.mark.parametrize(("layer", "seconds"), MOMENTS)
-def test_a_run_killed_in_this_layer_converges(layer: int, seconds: float) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def nothing() -> Iterator[None]:
     destroy()
-    try:
-        interrupt.kill_in_layer(layer, seconds)
-        interrupt.converges()
-    finally:
-        destroy()
+    yield
+    destroy()
+
+
+@pytest.mark.parametrize(("layer", "seconds"), MOMENTS)
+def test_a_run_is_killed_in_this_layer(layer: int, seconds: float) -> None:
+    """That it comes so far means that the layer killed before is whole."""
+    output = interrupt.kill_in_layer(layer, seconds)
+    assert f"Data center {datacenter.NAME} is verified." not in output
+
+
+def test_the_next_run_ends_verified_and_the_one_after_it_changes_nothing() -> None:
+    interrupt.converges()
+    datacenter.playbook("site").unchanged()

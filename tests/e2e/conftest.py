@@ -16,9 +16,14 @@ import datacenter
 import interrupt
 
 
-def destroy() -> datacenter.Run:
+def destroy(state: bool = True) -> datacenter.Run:
+    """Remove the machines, and the keys and secrets too if so told."""
     return datacenter.playbook(
-        "destroy", "-e", f"destroy_confirm={datacenter.NAME}", "-e", "destroy_state=true"
+        "destroy",
+        "-e",
+        f"destroy_confirm={datacenter.NAME}",
+        "-e",
+        f"destroy_state={str(state).lower()}",
     )
 
 

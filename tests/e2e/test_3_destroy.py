@@ -80,9 +80,14 @@ def test_destroy_removes_ours_and_nothing_else() -> None:
     assert refused.code != 0
     assert f"-e destroy_confirm={datacenter.NAME}" in " ".join(refused.output.split())
     assert refused.changed == {}
-    run = conftest.destroy().ok()
+    run = conftest.destroy(state=False).ok()
     assert run.changed
     assert ours() == []
+    # The keys are kept for a next time; a dry run knows that the machines are not there.
+    assert datacenter.SSH_CONFIG.exists()
+    dry = datacenter.playbook("site", "--check").unchanged()
+    assert f"Nothing of {datacenter.NAME} has been made yet" in " ".join(dry.output.split())
+    assert conftest.destroy().ok().changed
     machines = vboxmanage("list", "vms").splitlines()
     assert [line.split('"')[1] for line in machines] == [MACHINE]
     disks = vboxmanage("list", "hdds")

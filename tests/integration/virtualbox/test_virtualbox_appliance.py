@@ -13,7 +13,7 @@ import subprocess
 import tarfile
 
 import pytest
-from world import killed
+from world import ROUNDS, killed
 
 MODULE = "virtualbox_appliance"
 HOSTILE = ["-dash", "quote's $(id)", " 0: Suggested OS type: x", "ü 漢 <b>&amp;", "--vsys"]
@@ -277,7 +277,7 @@ def test_half_made_vm_with_its_disk_is_removed(world, source, folder, monkeypatc
     world.same(MODULE, path=path, state="imported", name="new")
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(ROUNDS))
 def test_sigkill_at_a_random_moment(world, source, folder, seed):
     source()
     path = str(folder / "a.ova")

@@ -1,10 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run of ten VMs, killed at random moments: the next run converges and nothing is orphaned.
-
-FAULT_ROUNDS says how often each is done; `make chaos` does it fifty times.
-"""
+"""A run of ten VMs, killed at random moments: the next run converges and nothing is orphaned."""
 
 from __future__ import annotations
 
@@ -19,8 +16,8 @@ from pathlib import Path
 
 import pytest
 from test_virtualbox_vm import base, disk  # noqa: F401
+from world import ROUNDS
 
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = Path(__file__).resolve().with_name("ten_vms.yml")
 NAMES = [f"vm{number}" for number in range(10)]

@@ -16,7 +16,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     errors,
     model,
 )
-from world import killed
+from world import ROUNDS, killed
 
 MODULE = "virtualbox_snapshot"
 HOSTILE = [
@@ -461,7 +461,7 @@ def test_another_task_on_one_vm_undoes_the_killed_run(world, vms, monkeypatch):
     assert names(world, made["a"]) == []
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(ROUNDS))
 def test_sigkill_at_a_random_moment(world, vms, seed):
     made = vms("a", "b", "c")
     start(world, made["a"], made["b"])
