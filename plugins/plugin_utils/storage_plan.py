@@ -60,6 +60,17 @@ def questions(wanted: Sequence[Record]) -> dict[str, Any]:
     }
 
 
+def with_defaults(wanted: Sequence[Record]) -> list[dict[str, Any]]:
+    """Ansible checks the options of a role's list, and leaves out the defaults of its items."""
+    return [
+        dict(
+            group,
+            volumes=[{"filesystem": "ext4", **volume} for volume in group.get("volumes") or []],
+        )
+        for group in wanted
+    ]
+
+
 def input_problems(wanted: Sequence[Record]) -> list[str]:
     """What is wrong with the data itself, whatever the machine looks like."""
     problems: list[str] = []
@@ -363,7 +374,7 @@ class Planner:
 
     def volume(self, group: str, volume: Record, target: int, extent: int) -> None:
         name = f"{group}/{volume['name']}"
-        kind = volume.get("filesystem") or "none"
+        kind = volume["filesystem"]
         now = self.found["volumes"].get(name)
         if kind == "xfs" and target < XFS_SMALLEST and not (now and now["filesystem"]):
             self.problems.append(
@@ -565,6 +576,7 @@ def same_device(source: str, name: str) -> bool:
 
 
 def storage_plan(wanted: Sequence[Record], found: Record) -> dict[str, Any]:
+    wanted = with_defaults(wanted)
     planner = Planner(wanted, found)
     planner.problems += input_problems(wanted)
     if not planner.problems:

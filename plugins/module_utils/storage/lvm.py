@@ -12,6 +12,9 @@ FIELDS = {
     "vg": "vg_name,vg_size,vg_free,vg_extent_size,vg_missing_pv_count",
     "pv": "pv_name,pv_uuid,pv_size,dev_size,pv_missing",
     "lv": "lv_name,lv_size,lv_tags,lv_attr,origin,data_percent",
+    # Not wanted, and a full report cannot be had without them.
+    "pvseg": "pvseg_start",
+    "seg": "segtype",
 }
 ARGUMENTS = [
     "fullreport",
@@ -26,7 +29,6 @@ ARGUMENTS = [
         for report, fields in FIELDS.items()
         for word in ("--configreport", report, "--options", fields)
     ),
-    *(word for report in ("pvseg", "seg") for word in ("--configreport", report, "--options", "")),
 ]
 
 

@@ -147,6 +147,12 @@ def test_a_bare_machine() -> None:
     assert plan["look_again"]
 
 
+def test_ext4_is_the_default() -> None:
+    volume = {"name": "app", "size": "100M", "mount": "/srv/app"}
+    assert storage_plan(wanted(volume), bare())["filesystems"][0]["fstype"] == "ext4"
+    assert not storage_plan(wanted(volume), finished())["changed"]
+
+
 def test_a_partition_on_an_empty_disk_and_behind_others() -> None:
     plan = storage_plan(wanted(partition=1), bare())
     assert plan["partitions"] == [{"device": "/dev/sdb", "number": 1, "part_start": "1MiB"}]
