@@ -28,6 +28,9 @@ NEW_TAG = "base_lvm_new"
 NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_+.-]{0,99}")
 # Where a volume is mounted while content moves onto it.
 WORKPLACE = "/run/base_lvm/"
+# A device that is missing must not keep the machine from starting: nobody could look at it.
+MOUNT_OPTIONS = "defaults,nofail,x-systemd.device-timeout=30s"
+UNITS = (".service", ".socket", ".target", ".timer", ".path")
 XFS_SMALLEST = 300 * MIB
 # What a partition table, or an alignment, may leave unused at the end of a disk.
 SLACK = 2 * MIB
@@ -43,6 +46,15 @@ def partition_path(disk: str, number: int) -> str:
     if disk.startswith("/dev/disk/"):
         return f"{disk}-part{number}"
     return f"{disk}{'p' if disk[-1].isdigit() else ''}{number}"
+
+
+def mount_options(volume: Record) -> str:
+    """Those of the volume, and that its services do not start without it."""
+    options = [volume.get("mount_options") or MOUNT_OPTIONS]
+    for service in volume.get("services") or []:
+        unit = service if service.endswith(UNITS) else f"{service}.service"
+        options += [f"x-systemd.required-by={unit}", f"x-systemd.before={unit}"]
+    return ",".join(options)
 
 
 def questions(wanted: Sequence[Record]) -> dict[str, Any]:
@@ -471,7 +483,7 @@ class Planner:
             "path": path,
             "src": f"/dev/{name}",
             "fstype": volume["filesystem"],
-            "opts": volume.get("mount_options") or "defaults",
+            "opts": mount_options(volume),
             "passno": "2" if volume["filesystem"] == "ext4" else "0",
         }
         if not self.may_be_mounted(name, path, folder, now):
@@ -479,7 +491,9 @@ class Planner:
         new = now is None or NEW_TAG in now["tags"]
         mounted = folder["mounted"] is not None
         listed = self.found["fstab"].get(path)
-        moves = new and not mounted and not listed and folder["exists"]
+        # An empty folder that looks as a fresh file system does has nothing to move.
+        plain = folder["empty"] and (folder.get("mode"), folder.get("owner")) == ("0755", "0:0")
+        moves = new and not mounted and not listed and folder["exists"] and not plain
         if not mounted and not listed and folder["exists"] and not folder["empty"] and not new:
             self.problems.append(
                 f"{path} holds something, and so may volume {name}, which is to be mounted there."

@@ -99,10 +99,12 @@ def look(path: str, mounts: t.Sequence[t.Mapping[str, str]]) -> dict[str, t.Any]
     here = [mount for mount in mounts if mount["path"] == path]
     if not os.path.isdir(path):
         return {"exists": os.path.lexists(path), "folder": False, "mounted": None, "empty": True}
+    status = os.stat(path)
     found: dict[str, t.Any] = {
         "exists": True,
         "folder": not os.path.islink(path),
-        "mode": f"{stat.S_IMODE(os.stat(path).st_mode):04o}",
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+        "owner": f"{status.st_uid}:{status.st_gid}",
         "mounted": here[-1] if here else None,
         "empty": not any(True for _entry in os.scandir(path)),
     }

@@ -64,8 +64,16 @@ FILE
 systemctl --quiet --root="$root" enable ssh.service static-address.service
 systemctl --quiet --root="$root" mask systemd-networkd-wait-online.service systemd-timesyncd.service systemd-logind.service \
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
-  getty@.service console-getty.service serial-getty@.service systemd-pcrphase.service \
+  getty@.service getty-static.service console-getty.service serial-getty@.service systemd-pcrphase.service \
+  systemd-udev-load-credentials.service systemd-network-generator.service systemd-random-seed.service \
   modprobe@configfs.service modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service modprobe@dm_mod.service
+# Forks are slow here, and each start and reload runs every generator; that of fstab is the one that is needed.
+mkdir -p "$root/etc/systemd/system-generators"
+for generator in "$root"/usr/lib/systemd/system-generators/*; do
+  name=$(basename "$generator")
+  [ "$name" = systemd-fstab-generator ] || ln -s /dev/null "$root/etc/systemd/system-generators/$name"
+done
+
 # The first boot has nothing to bring up to date.
 touch -d '+1 hour' "$root/etc/.updated" "$root/var/.updated"
 

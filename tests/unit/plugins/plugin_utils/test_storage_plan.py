@@ -104,7 +104,7 @@ def finished(size: int = 100 * MIB, kind: str = "ext4") -> dict[str, Any]:
     found["fstab"]["/srv/app"] = {
         "source": "/dev/data/app",
         "type": "ext4",
-        "options": "defaults",
+        "options": "defaults,nofail,x-systemd.device-timeout=30s",
     }
     return found
 
@@ -315,6 +315,16 @@ def test_content_moves_onto_a_new_volume() -> None:
     assert "/srv/app/x is mounted" in storage_plan(wanted(), found)["problems"][0]
 
 
+@pytest.mark.parametrize(("owner", "moves"), [("0:0", False), ("0:4", True)])
+def test_an_empty_folder_moves_for_its_owner_only(owner: str, moves: bool) -> None:
+    found = unmounted(finished(), owner=owner)
+    found["fstab"] = {}
+    found["volumes"]["data/app"]["tags"] = [NEW_TAG]
+    plan = storage_plan(wanted(), found)
+    assert bool(plan["migrations"]) is moves
+    assert not plan["migrations"] or not plan["migrations"][0]["holds_something"]
+
+
 def test_every_interruption_of_a_move_has_its_next_step() -> None:
     found = unmounted(finished(), **FULL)
     found["fstab"] = {}
@@ -366,6 +376,14 @@ def test_names_of_the_mapper_are_the_same_device() -> None:
 def test_options_and_modes_that_changed() -> None:
     volume = dict(wanted()[0]["volumes"][0], mount_options="noatime", mode="0700")
     assert kinds(storage_plan(wanted(volume), finished())) == ["fstab", "remounts", "modes"]
+
+
+def test_services_need_their_volume() -> None:
+    volume = dict(wanted()[0]["volumes"][0], mount_options="ro", services=["db@1", "db.socket"])
+    assert storage_plan(wanted(volume), finished())["fstab"][0]["opts"] == (
+        "ro,x-systemd.required-by=db@1.service,x-systemd.before=db@1.service"
+        ",x-systemd.required-by=db.socket,x-systemd.before=db.socket"
+    )
 
 
 def test_old_content_goes_only_when_told_so() -> None:
