@@ -98,8 +98,8 @@ volumes:
   type: dict
 paths:
   description:
-    - O(paths), each with C(exists), C(folder), C(empty), C(mode), C(owner), C(mounted), and where content
-      lies in a folder C(content_size), C(users) and C(mounts_below).
+    - O(paths), each with C(exists), C(folder), C(empty), C(mode), C(owner), C(mounted),
+      and where content lies in a folder C(content_size), C(users) and C(mounts_below).
   returned: success
   type: dict
 beneath:

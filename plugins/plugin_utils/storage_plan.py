@@ -256,9 +256,7 @@ class Planner:
     def grow_partition(self, device: str, number: int, says: str, start: str = "0%") -> None:
         self.step("partitions", says, device=device, number=number, part_start=start)
 
-    def new_partition(
-        self, group: str, device: Record, disk: Record
-    ) -> tuple[str, int] | None:
+    def new_partition(self, group: str, device: Record, disk: Record) -> tuple[str, int] | None:
         number, parts = device["partition"], disk["partitions"]
         where = partition_path(device["path"], number)
         start = MIB
@@ -330,18 +328,14 @@ class Planner:
             return
         if news:
             self.step("groups", "; ".join(news), vg=name, pvs=paths)
-        free = total - sum(
-            volume["size"] // extent for volume in self.volumes_of(name).values()
-        )
+        free = total - sum(volume["size"] // extent for volume in self.volumes_of(name).values())
         self.volumes(group, extent, total, free)
 
     # Volumes
 
     def volumes_of(self, group: str) -> dict[str, Any]:
         volumes = self.found["volumes"]
-        return {
-            name: volume for name, volume in volumes.items() if name.split("/")[0] == group
-        }
+        return {name: volume for name, volume in volumes.items() if name.split("/")[0] == group}
 
     def targets(self, group: Record, extent: int, total: int) -> dict[str, int]:
         """Wanted sizes in extents; the volume with the rest gets what no other volume has."""
@@ -407,16 +401,12 @@ class Planner:
             return
         elif not now["active"]:
             self.step("activations", f"activate volume {name}", **same)
-        elif not self.filesystem_fits(name, kind, now):
-            return
-        elif now["size"] > target and not self.shrink(name, volume, now, target):
+        elif not self.may_stay(name, volume, now, target):
             return
         active = now is not None and now["active"]
         on_it = now["filesystem"] if now is not None and active else None
         if kind != "none" and (now is None or (active and not on_it)):
-            self.step(
-                "filesystems", f"make {kind} on {name}", fstype=kind, dev=f"/dev/{name}"
-            )
+            self.step("filesystems", f"make {kind} on {name}", fstype=kind, dev=f"/dev/{name}")
         if volume.get("mount") and (now is None or active):
             self.mount(name, volume, now)
         if now is None or not active:
@@ -436,6 +426,11 @@ class Planner:
                 fstype=kind,
                 dev=f"/dev/{name}",
             )
+
+    def may_stay(self, name: str, volume: Record, now: Record, target: int) -> bool:
+        if not self.filesystem_fits(name, volume["filesystem"], now):
+            return False
+        return now["size"] <= target or self.shrink(name, volume, now, target)
 
     def filesystem_fits(self, name: str, kind: str, now: Record) -> bool:
         signatures = now["signatures"]
@@ -502,8 +497,7 @@ class Planner:
             )
             return
         changed = listed is None or any(
-            listed[key] != entry[other]
-            for key, other in (("type", "fstype"), ("options", "opts"))
+            listed[key] != entry[other] for key, other in (("type", "fstype"), ("options", "opts"))
         )
         if moves:
             if not self.content_fits(name, path, folder, now):
@@ -532,9 +526,7 @@ class Planner:
             count = self.found["beneath"][path]
             self.step("old_content", f"remove {count} old entries beneath {path}", path=path)
 
-    def may_be_mounted(
-        self, name: str, path: str, folder: Record, now: Record | None
-    ) -> bool:
+    def may_be_mounted(self, name: str, path: str, folder: Record, now: Record | None) -> bool:
         before = len(self.problems)
         listed = self.found["fstab"].get(path)
         mounted = folder["mounted"]
@@ -570,7 +562,11 @@ class Planner:
                 f" {', '.join(folder['mounts_below'])} is mounted. Unmount that first."
             )
             return False
-        sizes = [step["size"] for step in self.steps["creations"] if name == "/".join((step["vg"], step["lv"]))]
+        sizes = [
+            step["size"]
+            for step in self.steps["creations"]
+            if name == "/".join((step["vg"], step["lv"]))
+        ]
         size = sizes[0] if sizes else (now or {}).get("size", 0)
         # A file system keeps some of its volume for itself.
         if folder["content_size"] > size * 9 // 10:

@@ -203,7 +203,12 @@ def test_growth_under_a_writer(disk01: Host) -> None:
     paths = ("/var/lib/etcd", "/var/lib/app")
     put = f"cat > /root/writer.py <<'END'\n{(SCENARIO / 'files/writer.py').read_text()}END"
     disk01.check_output(put)
-    kept = {path: disk01.check_output(f"head -c 1000000 /dev/urandom > {path}/kept; sha256sum {path}/kept") for path in paths}
+    kept = {
+        path: disk01.check_output(
+            f"head -c 1000000 /dev/urandom > {path}/kept; sha256sum {path}/kept"
+        )
+        for path in paths
+    }
     for number, path in enumerate(paths):
         disk01.check_output(
             f"systemd-run --quiet --unit writer{number} python3 /root/writer.py {path}/written"
@@ -292,8 +297,26 @@ def test_a_snapshot_and_the_way_back(disk01: Host) -> None:
     assert "There is no snapshot data/app_before" in message
 
 
+def test_a_snapshot_that_is_given_up(disk01: Host) -> None:
+    volumes = [{"group": "data", "volume": "etcd", "size": "16M"}]
+    run(GROUPS, entry="snapshot", base_lvm_snapshot_volumes=volumes)
+    disk01.check_output("echo newer > /var/lib/etcd/version")
+    run(GROUPS, entry="drop_snapshot", base_lvm_snapshot_volumes=volumes)
+    assert disk01.file("/var/lib/etcd/version").content_string == "newer\n"
+    assert "before" not in disk01.check_output("lvs -a")
+
+
 def test_a_disk_that_grew_while_the_machine_was_off(disk01: Host) -> None:
-    """As a VirtualBox medium does; with it a power cut, and a group that misses a device."""
+    """As a VirtualBox medium does; with it a power cut, a group that misses a device, and a
+    volume that goes back to its snapshot at the next start.
+    """
+    etcd = [{"group": "data", "volume": "etcd", "size": "32M"}]
+    run(GROUPS, entry="snapshot", base_lvm_snapshot_volumes=etcd)
+    disk01.check_output("echo bad > /var/lib/etcd/version; sync")
+    more = {"base_lvm_snapshot_volumes": etcd, "base_lvm_merge_at_restart": True}
+    run(GROUPS, entry="merge", **more)
+    assert disk01.file("/var/lib/etcd/version").content_string == "bad\n"
+    assert "is being merged" in refused(GROUPS, disk01)
     subprocess.run([*POWER, "cut", str(MACHINE)], check=True)
     os.truncate(MACHINE / "disk-data.img", 1200 * MIB)
     (MACHINE / "disk-more.img").rename(MACHINE / "away.img")
@@ -305,6 +328,10 @@ def test_a_disk_that_grew_while_the_machine_was_off(disk01: Host) -> None:
     subprocess.run([*POWER, "cut", str(MACHINE)], check=True)
     (MACHINE / "away.img").rename(MACHINE / "disk-more.img")
     power_on()
+    end = time.monotonic() + 60
+    while "before" in disk01.check_output("lvs -a") and time.monotonic() < end:
+        time.sleep(1)
+    assert disk01.file("/var/lib/etcd/version").content_string == "newer\n"
     groups = changed("app", size="600M")
     run(groups)
     parts = disk01.check_output("lsblk --bytes --noheadings --output SIZE /dev/ubdb1")
@@ -317,8 +344,10 @@ def test_a_disk_that_grew_while_the_machine_was_off(disk01: Host) -> None:
 
 def kill_at(task: str, seconds: float, groups: list[dict[str, t.Any]]) -> bool:
     """Kill a run at the beginning of a task, or a while later; whether the task came at all."""
-    pattern = re.compile(rf"TASK \[virtual\.datacenter\.base_lvm : {task.replace('$', '')}"
-                         + (r"\]" if task.endswith("$") else ""))
+    pattern = re.compile(
+        rf"TASK \[virtual\.datacenter\.base_lvm : {task.replace('$', '')}"
+        + (r"\]" if task.endswith("$") else "")
+    )
     process = subprocess.Popen(
         command(groups),
         env=environment(),

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kind and size of a file system, read from its superblock or, for a mounted xfs, from the kernel."""
+"""Kind and size of a file system, from its superblock or, for a mounted xfs, from the kernel."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ def parse(head: bytes) -> dict[str, t.Any] | None:
     magic = struct.unpack_from("<H", head, 1024 + 0x38)[0]
     if magic != EXT_MAGIC:
         return None
-    low, block_log = (
-        struct.unpack_from("<I", head, 1024 + offset)[0] for offset in (0x04, 0x18)
-    )
+    low, block_log = (struct.unpack_from("<I", head, 1024 + offset)[0] for offset in (0x04, 0x18))
     features = struct.unpack_from("<I", head, 1024 + 0x60)[0]
     high = struct.unpack_from("<I", head, 1024 + 0x150)[0] if features & 0x80 else 0
     kind = "ext4" if features & EXT4_ONLY else "ext3"

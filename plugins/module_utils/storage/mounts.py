@@ -54,7 +54,9 @@ def content_size(folder: str) -> int:
     seen: set[int] = set()
     total = 0
     for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if os.lstat(os.path.join(parent, name)).st_dev == device]
+        folders[:] = [
+            name for name in folders if os.lstat(os.path.join(parent, name)).st_dev == device
+        ]
         for name in folders + files:
             try:
                 status = os.lstat(os.path.join(parent, name))

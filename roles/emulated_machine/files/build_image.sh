@@ -40,7 +40,7 @@ rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/resolv.conf"
 : >"$root/etc/machine-id"
 : >"$root/etc/fstab"
 printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
-mkdir -p -m 0700 "$root/root/.ssh"
+install --directory --mode=0700 "$root/root/.ssh"
 cat >"$root/etc/systemd/system/static-address.service" <<'FILE'
 [Unit]
 DefaultDependencies=no

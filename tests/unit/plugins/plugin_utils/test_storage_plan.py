@@ -123,7 +123,9 @@ def unmounted(found: dict[str, Any], **folder: Any) -> dict[str, Any]:
 
 
 def kinds(plan: dict[str, Any]) -> list[str]:
-    return [key for key, value in plan.items() if isinstance(value, list) and value and key != "says"]
+    return [
+        key for key, value in plan.items() if isinstance(value, list) and value and key != "says"
+    ]
 
 
 FULL = {"empty": False, "content_size": 5 * MIB, "users": [], "mounts_below": []}
@@ -220,9 +222,7 @@ def test_shrinking(size: str) -> None:
     assert kinds(plan) == ["mounts", "shrinks"]
     found["volumes"]["data/app"]["filesystem"]["type"] = "xfs"
     found["volumes"]["data/app"]["signatures"] = ["xfs"]
-    assert "only ext4" in storage_plan(
-        wanted(dict(volume, filesystem="xfs")), found
-    )["problems"][0]
+    assert "only ext4" in storage_plan(wanted(dict(volume, filesystem="xfs")), found)["problems"][0]
 
 
 def test_what_lies_on_a_device_is_kept() -> None:
