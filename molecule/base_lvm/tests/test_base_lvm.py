@@ -101,9 +101,11 @@ def refused(groups: list[dict[str, t.Any]], disk01: Host, **more: t.Any) -> str:
         timeout=300,
         check=False,
     )
-    assert done.returncode != 0, done.stdout
+    assert done.returncode == 2, done.stdout + done.stderr
     assert state(disk01) == before
-    return " ".join(done.stdout.split())
+    output = " ".join(done.stdout.split())
+    print(output)
+    return output
 
 
 def state(disk01: Host) -> str:
