@@ -103,7 +103,8 @@ def refused(groups: list[dict[str, t.Any]], disk01: Host, **more: t.Any) -> str:
     )
     assert done.returncode == 2, done.stdout + done.stderr
     assert state(disk01) == before
-    output = " ".join(done.stdout.split())
+    # Molecule has failures written to the other stream.
+    output = " ".join((done.stdout + done.stderr).split())
     print(output)
     return output
 
