@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import subprocess
@@ -38,9 +39,11 @@ def test_a_report_of_lvm() -> None:
 
 
 def test_a_report_with_a_missing_device() -> None:
-    found = lvm.parse(recorded("fullreport-missing-2.03.31.json"))
-    assert len(found["groups"]["data"]["missing"]) == 1
-    assert all(name.startswith("/dev/") for name in found["physical_volumes"])
+    report = json.loads(recorded("fullreport-2.03.31.json"))
+    report["report"][0]["pv"][1].update(pv_name="[unknown]", pv_missing="missing")
+    found = lvm.parse(json.dumps(report))
+    assert found["groups"]["data"]["missing"] == [report["report"][0]["pv"][1]["pv_uuid"]]
+    assert list(found["physical_volumes"]) == ["/dev/ubdb1", "/dev/ubdd"]
 
 
 def test_no_lvm_is_an_empty_report() -> None:
