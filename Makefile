@@ -28,9 +28,10 @@ molecule: host tools
 	tests/tools/molecule $(SCENARIO)
 e2e: host
 	.venv/bin/python -m pytest -rP tests/e2e
-chaos: host
+chaos: host tools
 	FAULT_ROUNDS=50 .venv/bin/python -m pytest --numprocesses=2 -k "is_killed or random_moment" tests/integration
 	.venv/bin/python -m pytest -rP tests/chaos
+	FAULT_ROUNDS=20 tests/tools/molecule base_lvm
 nightly: host tools
 	.venv/bin/python -m pytest -rP tests/nightly
 bench: host
