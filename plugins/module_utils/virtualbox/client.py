@@ -147,7 +147,7 @@ class Client:
                 if attempt:
                     raise
             except errors.VirtualBoxError as error:
-                busy = error.locked or error.disturbed or error.unreached or error.server_gone
+                busy = error.refused or error.unreached or error.server_gone
                 if attempt == READ_ATTEMPTS - 1 or not busy:
                     raise
                 self._pause(attempt)
@@ -169,12 +169,11 @@ class Client:
             try:
                 return self._call(self._runner, argv, timeout or self.timeout)
             except errors.VirtualBoxError as error:
-                refused = error.locked or error.disturbed
                 if attempt == WRITE_ATTEMPTS - 1 or not (
-                    error.unreached or (refused and still_wanted)
+                    error.unreached or (error.refused and still_wanted)
                 ):
                     raise
                 self._pause(attempt)
-                if refused and still_wanted and not still_wanted():
+                if error.refused and still_wanted and not still_wanted():
                     raise
         raise AssertionError("unreachable")

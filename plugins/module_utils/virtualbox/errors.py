@@ -107,6 +107,11 @@ class VirtualBoxError(Exception):
         return any(text in self.stderr for text in DISTURBED_TEXTS)
 
     @property
+    def refused(self) -> bool:
+        """Another session was in the way: nothing was done, and a fresh look tells what to do."""
+        return self.locked or self.disturbed
+
+    @property
     def unreached(self) -> bool:
         """The VirtualBox service was not there: the call did nothing."""
         return any(text in self.stderr for text in UNREACHED_TEXTS)
