@@ -17,16 +17,8 @@ description:
   - Waits first until no kubeadm runs that holds O(lock).
 author:
   - The virtual.datacenter contributors (@virtual-datacenter)
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any case.
-  diff_mode:
-    support: none
-    description: There is nothing to compare.
-  idempotent:
-    support: full
-    description: Only reads.
+extends_documentation_fragment:
+  - virtual.datacenter.read_only.attributes
 options:
   role:
     description:

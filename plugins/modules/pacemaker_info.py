@@ -17,16 +17,8 @@ author:
   - The virtual.datacenter contributors (@virtual-datacenter)
 requirements:
   - crm_mon (Debian package C(pacemaker-cli-utils)) on the node.
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any case.
-  diff_mode:
-    support: none
-    description: There is nothing to compare.
-  idempotent:
-    support: full
-    description: Only reads.
+extends_documentation_fragment:
+  - virtual.datacenter.read_only.attributes
 options:
   members:
     description: Nodes that should be members, in a cluster with quorum.

@@ -17,16 +17,8 @@ author:
 requirements:
   - Root.
   - lvm (Debian package C(lvm2)); without it no groups and volumes are reported.
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any case.
-  diff_mode:
-    support: none
-    description: There is nothing to compare.
-  idempotent:
-    support: full
-    description: Only reads.
+extends_documentation_fragment:
+  - virtual.datacenter.read_only.attributes
 options:
   devices:
     description: Disks and partitions to describe.
