@@ -10,11 +10,10 @@ from typing import Any
 
 import jinja2
 import pytest
-import yaml
 from ansible.errors import AnsibleError
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.template import trust_as_template
 from ansible_collections.virtual.datacenter.plugins.filter.networks_conf import networks_conf
+from role_templar import role_templar
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "virtualbox_host"
 ORACLE = "B9F8D658297AF3EFC18D5CDFA2F683C52980AECF"
@@ -41,27 +40,8 @@ REVOCABLE = (
 )
 
 
-def trusted(value: Any) -> Any:
-    if isinstance(value, str):
-        return trust_as_template(value)
-    if isinstance(value, dict):
-        return {key: trusted(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [trusted(item) for item in value]
-    return value
-
-
-def templar(**given: Any) -> Templar:
-    variables: dict[str, Any] = {"ansible_managed": "Ansible managed"}
-    for name in ("defaults", "vars"):
-        text = (ROLE / name / "main.yml").read_text(encoding="utf-8")
-        variables.update(trusted(yaml.safe_load(text)))
-    variables.update(given)
-    return Templar(loader=DataLoader(), variables=variables)
-
-
 def value(name: str, **given: Any) -> Any:
-    return templar(**given).template(trust_as_template("{{ " + name + " }}"))
+    return role_templar(ROLE, **given).template(trust_as_template("{{ " + name + " }}"))
 
 
 def render(name: str, **given: Any) -> str:
