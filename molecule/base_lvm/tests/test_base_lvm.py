@@ -70,16 +70,15 @@ def environment() -> dict[str, str]:
     return {**os.environ, **plain, "ANSIBLE_CONFIG": str(config)}
 
 
+def attempt(argv: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        argv, env=environment(), capture_output=True, text=True, timeout=300, check=False
+    )
+
+
 def run(groups: list[dict[str, t.Any]], **more: t.Any) -> str:
     """The role with these groups, or an entry point of it; the output of a run that succeeds."""
-    done = subprocess.run(
-        command(groups, **more),
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = attempt(command(groups, **more))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -93,14 +92,7 @@ def changes(output: str) -> int:
 def refused(groups: list[dict[str, t.Any]], disk01: Host, **more: t.Any) -> str:
     """The message of a run that must fail; nothing has changed on the machine."""
     before = state(disk01)
-    done = subprocess.run(
-        command(groups, **more),
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = attempt(command(groups, **more))
     assert done.returncode == 2, done.stdout + done.stderr
     assert state(disk01) == before
     # Molecule has failures written to the other stream.
@@ -189,13 +181,8 @@ def test_services_are_as_they_were(disk01: Host) -> None:
 
 def test_check_mode_on_the_finished_machine(disk01: Host) -> None:
     before = state(disk01)
-    done = subprocess.run(
-        [*command(changed("app", size="30%")), "--check"],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = attempt([*command(changed("app", size="30%")), "--check"])
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "grow volume data/app from 176M to 268M" in done.stdout
     assert changes(done.stdout) == 1
     assert state(disk01) == before
