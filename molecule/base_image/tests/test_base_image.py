@@ -202,4 +202,4 @@ def test_a_disk_with_data_is_refused_and_stays(other: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections")}
+    return {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "MOLECULE_SCENARIO_NAME": "base_image"}

@@ -45,8 +45,11 @@ def image(suite: str) -> Path:
     """A machine image that has this release's cloud-init."""
     found = sorted(CACHE.glob(f"lab-image-{suite}-*/rootfs"), key=lambda path: path.stat().st_mtime)
     if not found:
+        playbook = [ROOT / ".venv/bin/ansible-playbook", "-e", f"lab_suite={suite}"]
         subprocess.run(
-            [str(ROOT / "tests/integration/lab/make_image"), suite], check=True, cwd=ROOT
+            [*playbook, "-e", f"lab_cache_dir={CACHE}", ROOT / "tests/integration/lab/image.yml"],
+            check=True,
+            cwd=ROOT,
         )
         found = sorted(CACHE.glob(f"lab-image-{suite}-*/rootfs"))
     return found[-1]
