@@ -15,7 +15,7 @@ import shutil
 import stat
 import typing as t
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.image import claim, grub
+from ansible_collections.virtual.datacenter.plugins.module_utils.image import claim, grub, lvm
 from ansible_collections.virtual.datacenter.plugins.module_utils.image.disk import Writer
 from ansible_collections.virtual.datacenter.plugins.module_utils.image.errors import ImageError
 from ansible_collections.virtual.datacenter.plugins.module_utils.image.layout import (
@@ -191,8 +191,9 @@ class Builder:
                 )
         finally:
             self.tools.run(["losetup", "--detach", device])
-        with open(path, "rb+") as file:
-            file.truncate(METADATA_SIZE)
+        with open(path, "rb") as file:
+            settled = lvm.settle(file.read(METADATA_SIZE), self.epoch)
+        self.write(path, settled)
         return path
 
     def table(self) -> str:

@@ -135,8 +135,8 @@ if chroot "$root" awk -F: '$2 !~ /^[!*]/ { found = 1 } END { exit !found }' /etc
 fi
 HOOK
 
-paths=()
-for path in ${IMAGE_PATH_EXCLUDES:-}; do paths+=(--dpkgopt="path-exclude=$path"); done
+read -r -a excludes <<<"${IMAGE_PATH_EXCLUDES:-}"
+paths=("${excludes[@]/#/--dpkgopt=path-exclude=}")
 export IMAGE_BUILD=$build
 mmdebstrap --quiet --mode=root --variant=minbase --format=tar --skip=output/dev \
   --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Retries "3"' --dpkgopt=force-unsafe-io "${paths[@]}" \
