@@ -65,6 +65,12 @@ class Builder:
             ["tar", "--extract", "--file", archive, "--directory", self.root]
             + ["--numeric-owner", "--same-owner", "--xattrs", "--xattrs-include=*"]
         )
+        # An archive of a root file system need not have what the kernel fills.
+        for name in ("dev", "proc", "sys", "run", "tmp", "mnt"):
+            if not os.path.exists(f"{self.root}/{name}"):
+                os.mkdir(f"{self.root}/{name}")
+                os.chmod(f"{self.root}/{name}", 0o1777 if name == "tmp" else 0o755)
+                os.utime(f"{self.root}/{name}", (self.epoch, self.epoch))
         # Inner mounts first: /var/lib/x leaves /var before /var leaves /.
         places = [(volume_folder(v), v.mount) for v in self.layout.volumes if v.mount != "/"]
         places.append(("boot", "/boot"))

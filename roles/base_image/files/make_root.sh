@@ -93,6 +93,11 @@ GRUB_TERMINAL="console serial"
 GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
 GRUB_DISABLE_OS_PROBER=true
 FILE
+# On a slow host (nested, emulated, many VMs that start at once) disks appear late; the default of 90 s ends in a rescue shell.
+mkdir -p "$root/etc/systemd/system.conf.d"
+printf '[Manager]\nDefaultDeviceTimeoutSec=10min\nDefaultTimeoutStartSec=10min\n' >"$root/etc/systemd/system.conf.d/machine-image.conf"
+# What a virtual machine has no use for, and what takes long to load: radio, watchdog and sensors of its chip set.
+printf 'blacklist %s\n' cfg80211 iTCO_wdt lpc_ich i2c_i801 pcspkr joydev intel_rapl_msr >"$root/etc/modprobe.d/machine-image.conf"
 # Nothing may take the package lock behind the back of who manages the machine.
 systemctl --quiet --root="$root" mask apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service \
   dpkg-db-backup.timer man-db.timer e2scrub_all.timer e2scrub_reap.service systemd-networkd-wait-online.service
