@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - The virtual.datacenter contributors (@virtual-datacenter)
 description:
-  - Makes a disk that boots by BIOS and by EFI from an archive of a Debian root file system. It has a
-    GPT, an EFI system partition, C(/boot) on a partition, and all else on logical volumes of one
+  - Makes a disk that boots by BIOS and by EFI from an archive of a Debian root file system. It has
+    a GPT, an EFI system partition, C(/boot) on a partition, and all else on logical volumes of one
     volume group.
   - The programs of the root file system make the disk, so that the result is the same on whatever
     Debian machine the module runs. Neither device mapper nor GRUB nor LVM is needed there.
@@ -192,8 +192,8 @@ def decide(params: Params, found: disks.Found) -> list[str]:
     )
     if not params["erase_disk"]:
         raise ImageError(
-            f"An image is only written to an empty disk, and {disk} holds {what}. Give it an empty disk "
-            "(disk), or allow all that is on it to be lost (erase_disk).",
+            f"An image is only written to an empty disk, and {disk} holds {what}. Give it an empty "
+            "disk (disk), or allow all that is on it to be lost (erase_disk).",
             "disk_not_empty",
         )
     return ["clear", "build", "manifest"]
@@ -276,7 +276,9 @@ def write(params: Params, layout: layouts.Layout, steps: list[str], said: list[s
             builder = building.Builder(
                 layout, work, params["source_date_epoch"], params["kernel_options"]
             )
-            building.build(builder, params["disk"], params["archive"], "clear" in steps, said.append)
+            building.build(
+                builder, params["disk"], params["archive"], "clear" in steps, said.append
+            )
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -288,10 +290,7 @@ def ensure(params: Params, check: bool) -> dict[str, t.Any]:
             f"inputs has to be 64 hexadecimal digits, found '{params['inputs']}'.", "bad_option"
         )
     size = wanted_file_size(params)
-    if size is not None:
-        found = disks.Found(size, None, None, "")
-    else:
-        found = disks.look(params["disk"])
+    found = disks.Found(size, None, None, "") if size is not None else disks.look(params["disk"])
     layout = make_layout(params, found.size)
     steps = decide(params, found)
     before = "absent" if size is not None else " ".join(found.claim) if found.claim else "empty"
@@ -303,7 +302,9 @@ def ensure(params: Params, check: bool) -> dict[str, t.Any]:
         "build": f"write the image to {params['disk']}",
         "manifest": f"write {params['manifest']}",
     }
-    sha256 = read_manifest(params["manifest"]).get("image", {}).get("sha256", "") if not steps else ""
+    sha256 = (
+        read_manifest(params["manifest"]).get("image", {}).get("sha256", "") if not steps else ""
+    )
     if steps and not check:
         if size is not None:
             with open(params["disk"], "xb") as file:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the image says of itself is true, a linked clone carries it, and it boots by BIOS and by EFI."""
+"""The image is what its manifest says, a linked clone carries it, it boots by BIOS and by EFI."""
 
 from __future__ import annotations
 
@@ -47,8 +47,18 @@ def port(firmware: str) -> str:
 
 def ssh(firmware: str, command: str, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["ssh", "-F", str(CONFIG), "-o", "ControlPath=none", "-p", port(firmware), *options]
-        + ["gate01", command],
+        [
+            "ssh",
+            "-F",
+            str(CONFIG),
+            "-o",
+            "ControlPath=none",
+            "-p",
+            port(firmware),
+            *options,
+            "gate01",
+            command,
+        ],
         capture_output=True,
         text=True,
         timeout=BOOT_SECONDS,
@@ -98,7 +108,11 @@ def test_a_linked_clone_carries_the_same_bytes(manifest: dict[str, Any]) -> None
     # The base medium has grown to the size of the machines' disks; what came with that is empty.
     assert clone.stat().st_size == 8192 * MIB
     assert disk.digest(str(clone), 6144 * MIB) == manifest["image"]["sha256"]
-    behind = [at for at, data in disk.chunks(str(clone), 8192 * MIB) if at >= 6144 * MIB and data.strip(b"\0")]
+    behind = [
+        at
+        for at, data in disk.chunks(str(clone), 8192 * MIB)
+        if at >= 6144 * MIB and data.strip(b"\0")
+    ]
     assert behind == []
 
 
@@ -120,7 +134,9 @@ def test_the_host_key_is_certified(firmware: str) -> None:
 
 def test_volumes_are_as_declared(machine: Host, manifest: dict[str, Any]) -> None:
     for volume in manifest["image"]["volumes"]:
-        source = machine.check_output("findmnt --noheadings --output SOURCE,FSTYPE %s", volume["mount"])
+        source = machine.check_output(
+            "findmnt --noheadings --output SOURCE,FSTYPE %s", volume["mount"]
+        )
         assert source.split() == [f"/dev/mapper/system-{volume['name']}", "ext4"]
         size = machine.check_output(
             "lvs --noheadings --nosuffix --units m --options lv_size system/%s", volume["name"]
@@ -139,7 +155,9 @@ def test_what_the_seed_says_holds(machine: Host) -> None:
     assert machine.check_output("hostname --fqdn") == "gate01.dc.internal"
     assert "/run/cloud-init" in machine.check_output("ls -d /run/cloud-init")
     status = json.loads(machine.check_output("cloud-init status --format json"))
-    assert status["status"] == "done" and status["errors"] == [] and status["datasource"] == "nocloud"
+    assert (
+        status["status"] == "done" and status["errors"] == [] and status["datasource"] == "nocloud"
+    )
     shadow = dict(
         line.split(":")[:2] for line in machine.file("/etc/shadow").content_string.splitlines()
     )
@@ -193,7 +211,9 @@ def test_a_disk_with_data_is_refused_and_stays(other: Path) -> None:
         file.seek(3_000_000_000)
         file.write(b"precious")
     began = time.monotonic()
-    done = subprocess.run(build(other), capture_output=True, text=True, check=False, env=environment())
+    done = subprocess.run(
+        build(other), capture_output=True, text=True, check=False, env=environment()
+    )
     assert done.returncode != 0
     assert "holds data, the first of it at byte 3000000000" in done.stdout.replace("\n", " ")
     assert "base_image_erase_disk" in done.stdout or "erase_disk" in done.stdout
@@ -202,4 +222,8 @@ def test_a_disk_with_data_is_refused_and_stays(other: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "MOLECULE_SCENARIO_NAME": "base_image"}
+    return {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+        "MOLECULE_SCENARIO_NAME": "base_image",
+    }

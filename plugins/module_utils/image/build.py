@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From an archive of a root file system to a disk that boots. Needs neither device mapper nor mounts of the disk.
+"""From an archive of a root file system to a disk that boots, without device mapper or mounts.
 
-Every file system is made as a file and then put where it belongs: a name of a volume group that this
-machine uses itself does no harm, and a killed run leaves nothing in use.
+Every file system is made as a file and then put where it belongs: a name of a volume group that
+this machine uses itself does no harm, and a killed run leaves nothing in use.
 """
 
 from __future__ import annotations
@@ -62,8 +62,18 @@ class Builder:
         """The root file system as a folder, then one folder for each volume."""
         os.makedirs(self.root)
         self.tools.run(
-            ["tar", "--extract", "--file", archive, "--directory", self.root]
-            + ["--numeric-owner", "--same-owner", "--xattrs", "--xattrs-include=*"]
+            [
+                "tar",
+                "--extract",
+                "--file",
+                archive,
+                "--directory",
+                self.root,
+                "--numeric-owner",
+                "--same-owner",
+                "--xattrs",
+                "--xattrs-include=*",
+            ]
         )
         # An archive of a root file system need not have what the kernel fills.
         for name in ("dev", "proc", "sys", "run", "tmp", "mnt"):
@@ -93,7 +103,9 @@ class Builder:
             raise ImageError(
                 "The root file system has no kernel in /boot: name a kernel package.", "no_kernel"
             )
-        ordered = self.tools.inside(["sort", "--version-sort", "--reverse"], "\n".join(found) + "\n")
+        ordered = self.tools.inside(
+            ["sort", "--version-sort", "--reverse"], "\n".join(found) + "\n"
+        )
         return ordered.split()
 
     def configure(self) -> None:
@@ -107,21 +119,37 @@ class Builder:
         os.makedirs(folder, exist_ok=True)
         self.write(f"{self.work}/early.cfg", grub.early_config(self.layout))
         self.write(f"{folder}/grub.cfg", grub.menu(self.layout, self.kernels(), self.command_line))
-        usr = next((f"{self.work}/volumes/{n}" for n, m in self.tools.mounts if m == "/usr"), f"{self.root}/usr")
+        usr = next(
+            (f"{self.work}/volumes/{n}" for n, m in self.tools.mounts if m == "/usr"),
+            f"{self.root}/usr",
+        )
         for target, (modules, output) in grub.TARGETS.items():
             source = f"{usr}/lib/grub/{target}"
             if not os.path.isdir(source):
                 raise ImageError(
-                    f"The root file system has no GRUB for {target}: its package is missing.", "no_grub"
+                    f"The root file system has no GRUB for {target}: its package is missing.",
+                    "no_grub",
                 )
             os.makedirs(f"{folder}/{target}", exist_ok=True)
             for name in sorted(os.listdir(source)):
                 if name.endswith((".mod", ".lst", ".o")) or name == "boot.img":
                     shutil.copy2(f"{source}/{name}", f"{folder}/{target}/{name}")
             self.tools.inside(
-                ["grub-mkimage", "--format", target, "--directory", f"/usr/lib/grub/{target}"]
-                + ["--prefix", "/grub", "--config", "/mnt/early.cfg", "--output", f"/mnt/{output}"]
-                + [*grub.MODULES, *modules]
+                [
+                    "grub-mkimage",
+                    "--format",
+                    target,
+                    "--directory",
+                    f"/usr/lib/grub/{target}",
+                    "--prefix",
+                    "/grub",
+                    "--config",
+                    "/mnt/early.cfg",
+                    "--output",
+                    f"/mnt/{output}",
+                    *grub.MODULES,
+                    *modules,
+                ]
             )
         self.tools.inside(["grub-editenv", "/boot/grub/grubenv", "create"])
         for path, _folders, names in os.walk(folder):
@@ -137,9 +165,27 @@ class Builder:
         extended = [f"hash_seed={identifier}", "root_owner=0:0", "assume_storage_prezeroed=1"]
         try:
             self.tools.inside(
-                ["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-m", "1", "-L", label]
-                + ["-U", identifier, "-E", ",".join(extended), "-d", f"/mnt/volumes/{name}"]
-                + [f"/mnt/{name}.ext4", f"{size // 1024}k"]
+                [
+                    "mke2fs",
+                    "-q",
+                    "-F",
+                    "-t",
+                    "ext4",
+                    "-b",
+                    "4096",
+                    "-m",
+                    "1",
+                    "-L",
+                    label,
+                    "-U",
+                    identifier,
+                    "-E",
+                    ",".join(extended),
+                    "-d",
+                    f"/mnt/volumes/{name}",
+                    f"/mnt/{name}.ext4",
+                    f"{size // 1024}k",
+                ]
             )
         except ImageError as error:
             if "allocate" not in str(error):
@@ -163,8 +209,17 @@ class Builder:
         with open(path, "wb") as file:
             file.truncate(area.size)
         self.tools.inside(
-            ["mkfs.vfat", "-F", "32", "--invariant", "-i", efi_serial(self.layout).replace("-", "")]
-            + ["-n", "EFI", "/mnt/efi.fat"]
+            [
+                "mkfs.vfat",
+                "-F",
+                "32",
+                "--invariant",
+                "-i",
+                efi_serial(self.layout).replace("-", ""),
+                "-n",
+                "EFI",
+                "/mnt/efi.fat",
+            ]
         )
         self.tools.run(["mmd", "-i", path, "::/EFI", "::/EFI/BOOT"])
         os.utime(f"{self.work}/core.efi", (self.epoch, self.epoch))
@@ -172,7 +227,7 @@ class Builder:
         return path
 
     def metadata(self) -> str:
-        """The first MiB of the physical volume, written by LVM itself on a stand-in of the same size."""
+        """The first MiB of the physical volume, by LVM itself on a stand-in of the same size."""
         path = f"{self.work}/lvm.img"
         with open(path, "wb") as file:
             file.truncate(self.layout.partition("lvm").size)
@@ -189,8 +244,16 @@ class Builder:
                 )
                 common = ["--config", config, "--driverloaded", "n"]
                 self.tools.inside(
-                    ["lvm", "pvcreate", *common, "--uuid", self.layout.lvm_identifier("disk")]
-                    + ["--restorefile", "/mnt/lvm.txt", device]
+                    [
+                        "lvm",
+                        "pvcreate",
+                        *common,
+                        "--uuid",
+                        self.layout.lvm_identifier("disk"),
+                        "--restorefile",
+                        "/mnt/lvm.txt",
+                        device,
+                    ]
                 )
                 self.tools.inside(
                     ["lvm", "vgcfgrestore", *common, "--file", "/mnt/lvm.txt", self.layout.group]

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A line in the unused room before the first partition: which image this is, and whether it is whole."""
+"""A line in the room before the first partition: which image this is, and whether it is whole."""
 
 from __future__ import annotations
 

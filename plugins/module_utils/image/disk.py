@@ -87,7 +87,9 @@ def digest(path: str, size: int) -> str:
     return found.hexdigest()
 
 
-def users(path: str, sysfs: str = "/sys", mounts: str = "/proc/self/mounts", swaps: str = "/proc/swaps") -> str:
+def users(
+    path: str, sysfs: str = "/sys", mounts: str = "/proc/self/mounts", swaps: str = "/proc/swaps"
+) -> str:
     """What on this machine uses the block device or one of its partitions."""
     node = os.path.realpath(path)
     name = os.path.basename(node)
@@ -102,7 +104,11 @@ def users(path: str, sysfs: str = "/sys", mounts: str = "/proc/self/mounts", swa
         except OSError:
             continue
         for row in rows:
-            if row and os.path.basename(os.path.realpath(row[0])) in names and row[0].startswith("/"):
+            if (
+                row
+                and os.path.basename(os.path.realpath(row[0])) in names
+                and row[0].startswith("/")
+            ):
                 return f"{row[0]} is {what} {row[1]}"
     for each in names:
         place = folder if each == name else f"{folder}/{each}"
@@ -131,9 +137,13 @@ def look(path: str) -> Found:
             )
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError as error:
-        raise ImageError(f"There is no disk {path}: attach it, or change disk.", "no_disk") from error
+        raise ImageError(
+            f"There is no disk {path}: attach it, or change disk.", "no_disk"
+        ) from error
     except OSError as error:
-        raise ImageError(f"The disk {path} cannot be read: {error.strerror}.", "unreadable") from error
+        raise ImageError(
+            f"The disk {path} cannot be read: {error.strerror}.", "unreadable"
+        ) from error
     try:
         size = os.lseek(handle, 0, os.SEEK_END)
         said = claim.read(os.pread(handle, claim.SIZE, claim.OFFSET))

@@ -66,7 +66,9 @@ def menu(layout: Layout, versions: t.Sequence[str], command_line: str) -> str:
 def boot_code(boot_image: bytes, bios: Area) -> bytes:
     """The code of the first sector, told where the core image begins."""
     if len(boot_image) != SECTOR:
-        raise ImageError(f"GRUB's boot.img has {len(boot_image)} bytes, wanted {SECTOR}.", "bad_grub")
+        raise ImageError(
+            f"GRUB's boot.img has {len(boot_image)} bytes, wanted {SECTOR}.", "bad_grub"
+        )
     code = bytearray(boot_image[:BOOT_CODE])
     struct.pack_into("<Q", code, KERNEL_SECTOR, bios.offset // SECTOR)
     # Some firmware passes no usable drive number; on a disk GRUB then takes the first one.

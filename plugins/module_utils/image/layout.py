@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where everything lies on the disk of an image: pure functions of the size, the volumes and a name.
+"""Where everything lies on the disk of an image: functions of the size, the volumes and a name.
 
 Identifiers are derived from the name too, so the same input gives the same bytes.
 """
@@ -107,8 +107,9 @@ def check(group: str, volumes: t.Sequence[Volume]) -> None:
     for name in (group, *(volume.name for volume in volumes)):
         if not NAME.match(name):
             raise ImageError(
-                f"Names of volume group and volumes are 1 to 31 lower-case letters, digits and underscores "
-                f"and begin with a letter, found '{name}': change volume_group or volumes.",
+                f"Names of volume group and volumes are 1 to 31 lower-case letters, digits and "
+                f"underscores, beginning with a letter, found '{name}': change volume_group or "
+                "volumes.",
                 "bad_name",
             )
     for field in ("name", "mount"):
@@ -235,7 +236,13 @@ def lvm_metadata(layout: Layout, epoch: int) -> str:
 def fstab(layout: Layout) -> str:
     """What is mounted at boot. The initramfs finds / and /usr by the mapper's names only."""
     rows = [
-        (layout.device(volume), volume.mount, "ext4", volume.options, 1 if volume.mount == "/" else 2)
+        (
+            layout.device(volume),
+            volume.mount,
+            "ext4",
+            volume.options,
+            1 if volume.mount == "/" else 2,
+        )
         for volume in layout.volumes
     ]
     rows.append((f"UUID={layout.identifier('boot')}", "/boot", "ext4", "defaults", 2))

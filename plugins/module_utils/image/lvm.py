@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""LVM writes time, host and kernel into its metadata; without them the same input gives the same image."""
+"""LVM writes time, host and kernel into its metadata; without them images are reproducible."""
 
 from __future__ import annotations
 

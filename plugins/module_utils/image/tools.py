@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs commands, on this machine or with the programs of the root file system that becomes the image.
+"""Runs commands, on this machine or with the programs of the root file system of the image.
 
-The image's own mke2fs, LVM and GRUB make its disk, so it is the same whatever machine it is made on,
-and nothing on it is too new for its own boot loader.
+The image's own mke2fs, LVM and GRUB make its disk, so it is the same whatever machine it is made
+on, and nothing on it is too new for its own boot loader.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils.image.errors import ImageError
 
-# Arguments: the folder of the volumes, pairs of volume and mount point, "--", the command. All mounts are
-# in a namespace of their own and end with the command.
+# Arguments: the work folder, pairs of volume and mount point, "--", the command. All mounts are in
+# a namespace of their own and end with the command.
 ENTER = r"""
 set -eu
 work=$1 tree=$1/tree
@@ -67,12 +67,14 @@ class Tools:
             )
         except FileNotFoundError as error:
             raise ImageError(
-                f"The command {argv[0]} is missing: install the packages of base_image_host_packages.",
+                f"The command {argv[0]} is missing: install base_image_host_packages.",
                 "command_missing",
             ) from error
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip())[-2000:]
-            raise ImageError(f"{' '.join(argv)[:200]} failed ({done.returncode}): {said}", "command_failed")
+            raise ImageError(
+                f"{' '.join(argv)[:200]} failed ({done.returncode}): {said}", "command_failed"
+            )
         return done.stdout
 
     def inside(self, argv: t.Sequence[str], stdin: str = "") -> str:

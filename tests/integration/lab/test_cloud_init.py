@@ -27,8 +27,8 @@ CACHE = Path(os.environ.get("VIRTUAL_DATACENTER_CACHE", Path.home() / ".cache/vi
 WAIT = ROOT / "roles/cloud_init/files/wait.sh"
 SUITES = ("bookworm", "trixie")
 
-# Arguments: root file system, folder with what goes to /run/cloud-init, log, then the command. Nothing is
-# written to the image: what changes is on file systems of this process alone.
+# Arguments: root file system, folder with what goes to /run, then the command. Nothing is written
+# to the image: what changes is on file systems of this process alone.
 ENTER = """
 set -eu
 root=$1 state=$2; shift 2
@@ -127,7 +127,7 @@ def test_how_it_ended(
     done = inside(suite, state, "sh", "/run/wait.sh", "1")
     assert done.returncode == code, done.stdout + done.stderr
     assert done.stdout.startswith(f"cloud-init: {word}")
-    # Nothing but the verdict when all is well; what cloud-init says itself and the log's end when not.
+    # Only the verdict when all is well; what cloud-init says and the log's end when not.
     assert ("the last line" in done.stdout) is (code != 0)
     if code:
         said = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
@@ -154,8 +154,14 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes
     for name in ("lab", "virtualbox"):
         folder = tmp_path_factory.mktemp("seeds") / name
         subprocess.run(
-            [ROOT / ".venv/bin/ansible-playbook", "-i", ROOT / "inventories" / name]
-            + ["-e", f"datacenter_state_dir={folder}", ROOT / "tests/integration/lab/seeds.yml"],
+            [
+                ROOT / ".venv/bin/ansible-playbook",
+                "-i",
+                ROOT / "inventories" / name,
+                "-e",
+                f"datacenter_state_dir={folder}",
+                ROOT / "tests/integration/lab/seeds.yml",
+            ],
             check=True,
             cwd=ROOT,
             capture_output=True,
@@ -178,12 +184,11 @@ def test_seeds_obey_the_schema(
         for file in ("user-data", "network-config"):
             state.joinpath(f"{machine_name}.{file}").write_bytes(files[file])
         checks.append(f"cloud-init schema --config-file /run/{machine_name}.user-data")
-    # One machine of each kind is enough for the second schema, which Debian 12 does not have.
+    # Debian 12 has no schema of the network.
     if suite != "bookworm":
         for machine_name in seeds:
-            checks.append(
-                f"cloud-init schema --schema-type network-config --config-file /run/{machine_name}.network-config"
-            )
+            path = f"/run/{machine_name}.network-config"
+            checks.append(f"cloud-init schema --schema-type network-config --config-file {path}")
     state.joinpath("check.sh").write_text("set -e\n" + "\n".join(checks) + "\n")
     done = inside(suite, state, "sh", "/run/check.sh")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -196,7 +201,9 @@ def test_a_seed_gives_no_password_and_a_certified_key(seeds: dict[str, dict[str,
         assert config["ssh_pwauth"] is False
         assert all(user["lock_passwd"] is True for user in config["users"])
         assert "passwd" not in files["user-data"].decode().replace("lock_passwd", "")
-        assert config["ssh_keys"]["ed25519_certificate"].startswith("ssh-ed25519-cert-v01@openssh.com ")
+        assert config["ssh_keys"]["ed25519_certificate"].startswith(
+            "ssh-ed25519-cert-v01@openssh.com "
+        )
 
 
 @pytest.mark.parametrize("suite", SUITES)

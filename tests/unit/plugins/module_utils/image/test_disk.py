@@ -61,12 +61,18 @@ def test_a_claim_is_read_back_and_survives_clearing(image):
     assert found.claim == claim.Claim("building", ONE) and found.size == 20 * MIB
     with open(path, "rb") as file:
         data = file.read()
-    assert data.replace(claim.write(claim.Claim("building", ONE)), bytes(claim.SIZE)) == bytes(20 * MIB)
+    assert data.replace(claim.write(claim.Claim("building", ONE)), bytes(claim.SIZE)) == bytes(
+        20 * MIB
+    )
 
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"virtual.datacenter image complete 12\n", b"virtual.datacenter image whole " + b"1" * 64],
+    [
+        b"",
+        b"virtual.datacenter image complete 12\n",
+        b"virtual.datacenter image whole " + b"1" * 64,
+    ],
 )
 def test_what_only_looks_like_a_claim_is_none(text):
     assert claim.read(text.ljust(claim.SIZE, b"\0")) is None
