@@ -149,7 +149,7 @@ def test_switched_off(tmp_path: Path, suite: str) -> None:
 
 @pytest.fixture(scope="module")
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
-    """The seeds of the example inventories, from the roles."""
+    """Seeds of the example inventories, from the roles: a gateway and another machine of each."""
     found = {}
     for name in ("lab", "virtualbox"):
         folder = tmp_path_factory.mktemp("seeds") / name
@@ -167,7 +167,8 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes
             capture_output=True,
             text=True,
         )
-        for path in sorted(folder.glob("seeds/*.iso")):
+        # The others differ in names and addresses; each check costs a second.
+        for path in (folder / "seeds/gate01.iso", folder / "seeds/lb01.iso"):
             found[f"{name}-{path.stem}"] = seed.read(str(path))
     return found
 
@@ -176,7 +177,7 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes
 def test_seeds_obey_the_schema(
     tmp_path: Path, suite: str, seeds: dict[str, dict[str, bytes]]
 ) -> None:
-    assert len(seeds) > 6
+    assert len(seeds) == 4
     state = tmp_path / "state"
     state.mkdir()
     checks = []
