@@ -598,7 +598,6 @@ def storage_plan(wanted: Sequence[Record], found: Record) -> dict[str, Any]:
     return {
         "problems": planner.problems,
         "says": planner.says,
-        "changed": bool(planner.says),
         "look_again": any(steps[kind] for kind in BEFORE),
         **steps,
     }

@@ -31,7 +31,7 @@ MACHINE = Path.home() / ".local/state/virtual.datacenter" / NAME / "disk01"
 POWER = ["bash", str(ROOT / "roles/emulated_machine/files/power.sh")]
 PORT = str(20000 + int(hashlib.md5(NAME.encode()).hexdigest()[:3], 16))
 MIB = 1 << 20
-GROUPS: list[dict[str, t.Any]] = yaml.safe_load((SCENARIO / "storage.yml").read_text())[
+GROUPS: list[dict[str, t.Any]] = yaml.safe_load((SCENARIO / "vars" / "storage.yml").read_text())[
     "base_lvm_volume_groups"
 ]
 CHANGED = re.compile(r"^disk01\s+: ok=\d+\s+changed=(\d+)", re.M)

@@ -133,7 +133,7 @@ FULL = {"empty": False, "content_size": 5 * MIB, "users": [], "mounts_below": []
 
 def test_a_finished_machine_has_nothing_to_do() -> None:
     plan = storage_plan(wanted(), finished())
-    assert not plan["changed"]
+    assert not plan["says"]
     assert not plan["look_again"]
     assert kinds(plan) == []
 
@@ -152,7 +152,7 @@ def test_a_bare_machine() -> None:
 def test_ext4_is_the_default() -> None:
     volume = {"name": "app", "size": "100M", "mount": "/srv/app"}
     assert storage_plan(wanted(volume), bare())["filesystems"][0]["fstype"] == "ext4"
-    assert not storage_plan(wanted(volume), finished())["changed"]
+    assert not storage_plan(wanted(volume), finished())["says"]
 
 
 def test_a_partition_on_an_empty_disk_and_behind_others() -> None:
@@ -370,7 +370,7 @@ def test_mounts_of_others() -> None:
 def test_names_of_the_mapper_are_the_same_device() -> None:
     found = finished()
     found["fstab"]["/srv/app"]["source"] = "/dev/mapper/data-app"
-    assert not storage_plan(wanted(), found)["changed"]
+    assert not storage_plan(wanted(), found)["says"]
 
 
 def test_options_and_modes_that_changed() -> None:
@@ -459,7 +459,7 @@ def test_a_size_that_was_reached_is_not_planned_again(now: int, target: int) -> 
     """Whatever is wanted, a machine that has it is left alone."""
     volume = dict(wanted()[0]["volumes"][0], size=f"{target}M")
     size = extents_of(("bytes", target * MIB), 4 * MIB, 249) * 4 * MIB
-    assert not storage_plan(wanted(volume), finished(size=size))["changed"]
+    assert not storage_plan(wanted(volume), finished(size=size))["says"]
     plan = storage_plan(wanted(volume), finished(size=now // 4 * 4 * MIB))
     if plan["growths"]:
         assert plan["growths"][0]["size"] == size
