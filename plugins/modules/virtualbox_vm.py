@@ -1024,12 +1024,17 @@ class Task:
             )
         return False
 
+    def _reader(self) -> t.Callable[[Client, str], model.Vm | None]:
+        if self.made_off:
+            # Made in this run, and not started: it has no process.
+            return file_reader.read_vm
+        return file_reader.read_vm_with_power if self.wish.state == "present" else reader.read_vm
+
     def _read(self) -> None:
         # A VM that was found or made before is read again by its UUID.
         known = self.actual.uuid if self.actual else self.wish.new_uuid
         again = bool(self.listed) and self.wish.state != "absent"
-        # One that was made in this run, and not started, has no process.
-        read = file_reader.read_vm if self.made_off else reader.read_vm
+        read = self._reader()
         self.actual = read(self.client, known) if again else None
         if self.actual is None:
             self.listed = file_reader.list_vms(self.client)
@@ -1038,7 +1043,7 @@ class Task:
             if self.wish.state == "absent" and self.uuid_option:
                 name = ""
             found = reader.find_uuid(self.listed, name, self.uuid_option)
-            self.actual = reader.read_vm(self.client, found) if found else None
+            self.actual = read(self.client, found) if found else None
         if self.actual is None:
             return
         properties = {name for name, _value in self.wish.vm.guest_properties}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import itertools
 import os
 import ssl
 import subprocess
@@ -147,6 +148,13 @@ class Client:
         back = [began for began, good in self.answers if good and began > lost[-1]]
         assert back, "nobody answers any more"
         return min(back) - lost[0]
+
+    def longest_silence(self) -> int:
+        """The most questions in a row that nobody answered."""
+        return max(
+            len(list(run)) if not good else 0
+            for good, run in itertools.groupby(good for _began, good in sorted(self.answers))
+        )
 
 
 def test_both_nodes_are_members_with_quorum(node: Host) -> None:
@@ -328,6 +336,7 @@ def test_power_cut_of_the_node_that_holds_the_address() -> None:
     with Client() as client:
         playbook(ROOT / "playbooks/start.yml", "--limit", dead)
         wait_for("the node is a member again", lambda: settled(other), 120)
-    assert client.gap() == 0, "the return of a node is felt"
+    # A busy machine may lose a packet; an address that moves loses dozens in a row.
+    assert client.longest_silence() <= 1, "the return of a node is felt"
     assert holders() == [other]
     assert converge().count("changed=0 ") == 2

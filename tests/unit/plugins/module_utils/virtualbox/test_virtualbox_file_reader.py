@@ -148,3 +148,16 @@ def test_a_doubt_is_resolved_by_vboxmanage(home, recorded, script):
     missing = "VBoxManage: error: Could not find a registered machine named 'x'"
     script.expect("showvminfo", UUID, "--machinereadable", err=missing, rc=1)
     assert file_reader.read_vm(script.client(), UUID) is None
+
+
+def test_a_vm_that_runs_is_shown_by_vboxmanage(home, recorded, script):
+    text = recorded("settings_base")
+    identity = parser.settings(text)["uuid"]
+    folder = home(a=(identity, text))
+    script.expect("list", "runningvms", out=f'"other" {{{uuid.uuid4()}}}\n')
+    assert file_reader.read_vm_with_power(script.client(), identity).state == "poweroff"
+    shown = re.sub(r'CfgFile=".*"', f'CfgFile="{folder}/a.vbox"', recorded("showvminfo_base"))
+    shown = shown.replace('VMState="poweroff"', 'VMState="paused"')
+    script.expect("list", "runningvms", out=f'"lab-base" {{{identity.upper()}}}\n')
+    script.expect("showvminfo", identity, "--machinereadable", out=shown)
+    assert file_reader.read_vm_with_power(script.client(), identity).state == "paused"
