@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 import time
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,9 +92,9 @@ def machine(firmware: str) -> Host:
     # Both machines have one name: with one control path each would get the other's connection.
     options = f"-o ControlMaster=auto -o ControlPersist=60 -o ControlPath={EMULATED}/{firmware}/ssh"
     return testinfra.get_host(
-        f"ssh://gate01:{port(firmware)}?ssh_config={CONFIG}&controlpersist=0"
-        f"&ssh_extra_args={urllib.parse.quote(options)}",
+        f"ssh://gate01:{port(firmware)}?ssh_config={CONFIG}&controlpersist=0",
         sudo=True,
+        ssh_extra_args=options,
     )
 
 
