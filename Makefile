@@ -1,5 +1,5 @@
 # Thin on purpose: one line a target, no logic. Every target also runs alone.
-.PHONY: setup tools host site destroy test lint unit sanity integration molecule e2e chaos nightly bench
+.PHONY: setup tools host site destroy image test lint unit sanity integration molecule e2e chaos nightly bench
 SCENARIO ?= --all
 
 setup:
@@ -12,6 +12,8 @@ site: host
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/site.yml
 destroy: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/destroy.yml -e destroy_confirm=lab
+image: setup
+	.venv/bin/ansible-playbook -i inventories/lab playbooks/base_image_here.yml
 test:
 	$(MAKE) --jobs=2 --output-sync lint unit sanity
 	$(MAKE) --jobs=2 --output-sync=line integration molecule

@@ -1,0 +1,230 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The image is what its manifest says, a linked clone carries it, it boots by BIOS and by EFI."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / ".collections"))
+
+from ansible_collections.virtual.datacenter.plugins.module_utils.image import claim, disk  # noqa: E402
+
+NAME = "mol-base-image"
+STATE = Path.home() / ".local/state/virtual.datacenter" / NAME
+CONFIG = STATE / "ssh" / "config"
+IMAGE = STATE / "image"
+EMULATED = STATE / "emulated"
+MIB = 1024 * 1024
+# On a busy machine; an idle one takes a minute or two.
+BOOT_SECONDS = 900
+
+
+@pytest.fixture(scope="session")
+def manifest() -> dict[str, Any]:
+    return dict(json.loads((IMAGE / "image.json").read_text(encoding="utf-8")))
+
+
+def port(firmware: str) -> str:
+    run = (EMULATED / firmware / "run.sh").read_text(encoding="utf-8")
+    found = re.search(r"hostfwd=tcp:127\.0\.0\.1:(\d+)-:22", run)
+    assert found
+    return found[1]
+
+
+def ssh(firmware: str, command: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            "ssh",
+            "-F",
+            str(CONFIG),
+            "-o",
+            "ControlPath=none",
+            "-p",
+            port(firmware),
+            *options,
+            "gate01",
+            command,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=BOOT_SECONDS,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session", params=["bios", "efi"])
+def firmware(request: pytest.FixtureRequest) -> str:
+    """A machine that has booted, cloud-init done; how long that took is printed."""
+    name = str(request.param)
+    until = time.monotonic() + BOOT_SECONDS
+    while True:
+        said = ssh(name, "cut -d ' ' -f 1 /proc/uptime", "-o", "ConnectTimeout=10")
+        if said.returncode == 0:
+            break
+        console = (EMULATED / name / "console").read_text(encoding="utf-8", errors="replace")
+        assert time.monotonic() < until, f"{said.stderr}\n{console[-3000:]}"
+        time.sleep(2)
+    script = (ROOT / "roles/cloud_init/files/wait.sh").read_text(encoding="utf-8")
+    waited = ssh(name, f"sudo sh -s {BOOT_SECONDS} <<'WAIT'\n{script}\nWAIT")
+    assert waited.returncode == 0, waited.stdout + waited.stderr
+    assert waited.stdout == "cloud-init: done\n"
+    print(f"{name}: SSH answered {said.stdout.strip()} s after the kernel began")
+    return name
+
+
+@pytest.fixture
+def machine(firmware: str) -> Host:
+    # Both machines have one name: with one control path each would get the other's connection.
+    options = f"-o ControlMaster=auto -o ControlPersist=60 -o ControlPath={EMULATED}/{firmware}/ssh"
+    return testinfra.get_host(
+        f"ssh://gate01:{port(firmware)}?ssh_config={CONFIG}&controlpersist=0",
+        sudo=True,
+        ssh_extra_args=options,
+    )
+
+
+def test_the_manifest_tells_what_the_image_is(manifest: dict[str, Any]) -> None:
+    assert manifest["image"]["sha256"] == disk.digest(str(IMAGE / "disk.img"), 6144 * MIB)
+    packages = {row["name"]: row["version"] for row in manifest["packages"]}
+    assert {"cloud-init", "openssh-server", "lvm2", "grub-pc-bin"} <= set(packages)
+    assert all(packages.values())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", manifest["built"])
+    found = disk.look(str(IMAGE / "disk.img"))
+    assert found.claim == claim.Claim("complete", manifest["inputs"])
+
+
+def test_a_linked_clone_carries_the_same_bytes(manifest: dict[str, Any]) -> None:
+    clone = IMAGE / "clone.raw"
+    assert clone.stat().st_size == 6144 * MIB
+    assert disk.digest(str(clone), 6144 * MIB) == manifest["image"]["sha256"]
+
+
+def test_it_booted_by_its_own_loader(machine: Host, firmware: str) -> None:
+    console = (EMULATED / firmware / "console").read_text(encoding="utf-8", errors="replace")
+    assert "GRUB" in console
+    assert machine.file("/sys/firmware/efi").exists is (firmware == "efi")
+    assert "root=/dev/mapper/system-root" in machine.file("/proc/cmdline").content_string
+    assert machine.check_output("systemctl list-units --state=failed --plain --no-legend") == ""
+
+
+def test_the_host_key_is_certified(firmware: str) -> None:
+    known = (STATE / "ssh/known_hosts").read_text(encoding="utf-8").splitlines()
+    assert [line.split()[0] for line in known if line[0] != "#"] == ["@cert-authority"]
+    said = ssh(firmware, "true", "-v", "-o", "StrictHostKeyChecking=yes")
+    assert said.returncode == 0
+    assert "Server host certificate: ssh-ed25519-cert-v01@openssh.com" in said.stderr
+
+
+def test_volumes_are_as_declared(machine: Host, manifest: dict[str, Any]) -> None:
+    for volume in manifest["image"]["volumes"]:
+        source = machine.check_output(
+            "findmnt --noheadings --output SOURCE,FSTYPE %s", volume["mount"]
+        )
+        assert source.split() == [f"/dev/mapper/system-{volume['name']}", "ext4"]
+        size = machine.check_output(
+            "lvs --noheadings --nosuffix --units m --options lv_size system/%s", volume["name"]
+        )
+        assert float(size) == volume["size_mb"]
+    source = machine.check_output("findmnt --noheadings --output SOURCE /boot")
+    assert re.match(r"^/dev/[a-z]+3$", source)
+    assert machine.check_output("findmnt --noheadings --output FSTYPE /boot/efi") == "vfat"
+    assert machine.check_output("swapon --noheadings") == ""
+    assert machine.check_output("vgs --noheadings --options vg_name").split() == ["system"]
+    for folder, mode in (("/tmp", 0o1777), ("/var/tmp", 0o1777), ("/", 0o755), ("/home", 0o755)):
+        assert machine.file(folder).mode == mode, folder
+
+
+def test_what_the_seed_says_holds(machine: Host) -> None:
+    assert machine.check_output("hostname --fqdn") == "gate01.dc.internal"
+    assert "/run/cloud-init" in machine.check_output("ls -d /run/cloud-init")
+    status = json.loads(machine.check_output("cloud-init status --format json"))
+    assert (
+        status["status"] == "done" and status["errors"] == [] and status["datasource"] == "nocloud"
+    )
+    shadow = dict(
+        line.split(":")[:2] for line in machine.file("/etc/shadow").content_string.splitlines()
+    )
+    assert shadow["ops"].startswith("!") and all(value[0] in "!*" for value in shadow.values())
+    keys = machine.check_output("ls /etc/ssh").split()
+    assert {name for name in keys if name.startswith("ssh_host_")} == {
+        "ssh_host_ed25519_key",
+        "ssh_host_ed25519_key.pub",
+        "ssh_host_ed25519_key-cert.pub",
+    }
+
+
+def test_nothing_takes_the_package_lock(machine: Host) -> None:
+    for timer in ("apt-daily.timer", "apt-daily-upgrade.timer"):
+        assert machine.service(timer).is_masked
+
+
+def test_update_grub_writes_a_menu_that_boots(machine: Host) -> None:
+    machine.check_output("update-grub 2>&1")
+    menu = machine.file("/boot/grub/grub.cfg").content_string
+    kernel = machine.check_output("uname -r")
+    assert re.search(rf"linux\s+/vmlinuz-{re.escape(kernel)} root=/dev/mapper/system-root ro", menu)
+    assert "console=ttyS0" in menu
+    uuid = machine.check_output("findmnt --noheadings --output UUID /boot")
+    assert f"search --no-floppy --fs-uuid --set=root {uuid}" in menu.replace("  ", " ")
+
+
+def test_machines_are_told_apart() -> None:
+    found = [ssh(firmware, "cat /etc/machine-id").stdout.strip() for firmware in ("bios", "efi")]
+    assert all(len(name) == 32 for name in found) and found[0] != found[1]
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "other.img"
+
+
+def build(path: Path, *more: str) -> list[str]:
+    return [
+        str(ROOT / ".venv/bin/ansible-playbook"),
+        *("-i", str(Path(__file__).parents[1] / "hosts.yml")),
+        *("-e", f"base_image_disk={path}", "-e", f"base_image_manifest_path={path}.json"),
+        *more,
+        str(Path(__file__).parents[1] / "again.yml"),
+    ]
+
+
+def test_a_disk_with_data_is_refused_and_stays(other: Path) -> None:
+    with open(other, "wb") as file:
+        file.truncate(6144 * MIB)
+        file.seek(3_000_000_000)
+        file.write(b"precious")
+    began = time.monotonic()
+    done = subprocess.run(
+        build(other), capture_output=True, text=True, check=False, env=environment()
+    )
+    assert done.returncode != 0
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "holds data, the first of it at byte 3000000000" in said
+    assert "erase_disk" in said
+    assert time.monotonic() - began < 120
+    assert disk.look(str(other)).content_at == 3_000_000_000
+
+
+def environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+        "ANSIBLE_FORCE_COLOR": "0",
+        "ANSIBLE_NOCOLOR": "1",
+        "MOLECULE_SCENARIO_NAME": "base_image",
+    }

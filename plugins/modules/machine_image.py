@@ -1,0 +1,366 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: machine_image
+short_description: Write a Debian root file system to an empty disk, on LVM and ready to boot
+version_added: 0.1.0
+author:
+  - The virtual.datacenter contributors (@virtual-datacenter)
+description:
+  - Makes a disk that boots by BIOS and by EFI from an archive of a Debian root file system. It has
+    a GPT, an EFI system partition, C(/boot) on a partition, and all else on logical volumes of one
+    volume group.
+  - The programs of the root file system make the disk, so that the result is the same on whatever
+    Debian machine the module runs. Neither device mapper nor GRUB nor LVM is needed there.
+  - The disk says which image it holds and whether it is whole. An interrupted build is taken up by
+    the next run, a finished one is left alone.
+requirements:
+  - Root, the C(loop) kernel module, and the commands C(tar), C(mmd) and C(mcopy) (mtools).
+attributes:
+  check_mode:
+    description: Can run in check mode and tell what it would do.
+    support: full
+  diff_mode:
+    description: Shows which image is on the disk before and after.
+    support: full
+  idempotent:
+    description: A second run with the same O(inputs) changes nothing.
+    support: full
+  platform:
+    description: Systems that the module runs on.
+    platforms: posix
+    support: full
+options:
+  disk:
+    description:
+      - The disk, a block device, or a file of the wanted size that stands for one.
+    type: path
+    required: true
+  disk_size_mb:
+    description:
+      - With a file, its size in MiB. It is made where there is none.
+    type: int
+  archive:
+    description: A tar archive of the root file system, with a kernel, GRUB, LVM and e2fsprogs.
+    type: path
+    required: true
+  inputs:
+    description:
+      - SHA-256 of all that the image is made from, in hexadecimal digits. It tells one image from
+        another, and identifiers on the disk are derived from it.
+    type: str
+    required: true
+  manifest:
+    description:
+      - A JSON file that is written beside the image, with RV(image) added to O(facts).
+    type: path
+    required: true
+  facts:
+    description: A JSON file with what is known about the root file system.
+    type: path
+    required: true
+  volume_group:
+    description: Name of the volume group.
+    type: str
+    default: system
+  volumes:
+    description: The logical volumes. Each gets an ext4 file system with the content of its mount.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the volume.
+        type: str
+        required: true
+      mount:
+        description: Where it is mounted. One of them is C(/).
+        type: str
+        required: true
+      size_mb:
+        description: Its size in MiB, rounded up to extents of 4 MiB.
+        type: int
+        required: true
+      options:
+        description: Mount options.
+        type: str
+        default: defaults
+  boot_size_mb:
+    description: Size of C(/boot) in MiB.
+    type: int
+    default: 512
+  efi_size_mb:
+    description: Size of the EFI system partition in MiB.
+    type: int
+    default: 64
+  kernel_options:
+    description: What the kernel is told by the first GRUB menu.
+    type: str
+    default: ""
+  source_date_epoch:
+    description: The time in seconds since 1970 that the file systems claim to be from.
+    type: int
+    required: true
+  work_dir:
+    description: A folder with room for the root file system twice. It is empty again at the end.
+    type: path
+    required: true
+  erase_disk:
+    description:
+      - Write to a disk that is not empty too. All that is on it is lost.
+    type: bool
+    default: false
+seealso:
+  - module: virtual.datacenter.virtualbox_medium
+"""
+
+EXAMPLES = r"""
+- name: An image on the second disk
+  virtual.datacenter.machine_image:
+    disk: /dev/sdb
+    archive: /var/tmp/root.tar
+    facts: /var/tmp/root.json
+    manifest: /var/tmp/image.json
+    inputs: "{{ [suite, packages] | to_json | hash('sha256') }}"
+    work_dir: /var/tmp/work
+    source_date_epoch: 1767225600
+    volumes:
+      - {name: root, mount: /, size_mb: 512}
+      - {name: usr, mount: /usr, size_mb: 2048}
+      - {name: var, mount: /var, size_mb: 1024}
+"""
+
+RETURN = r"""
+image:
+  description: What is on the disk. In check mode, what would be, as far as that can be known.
+  returned: success
+  type: dict
+  sample:
+    size_mb: 6144
+    sha256: 5d1e5f5e8d9c4a529a1e0b6c7d8e9f000102030405060708090a0b0c0d0e0f10
+    volume_group: system
+actions:
+  description: What was done, or in check mode would be done, in order.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - action: build
+      text: write the image to /dev/sdb
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils.image import build as building
+from ansible_collections.virtual.datacenter.plugins.module_utils.image import disk as disks
+from ansible_collections.virtual.datacenter.plugins.module_utils.image import layout as layouts
+from ansible_collections.virtual.datacenter.plugins.module_utils.image.errors import ImageError
+
+Params = t.Dict[str, t.Any]
+
+
+def decide(params: Params, found: disks.Found) -> list[str]:
+    """What has to be done: nothing, only the manifest, or all; or an error that says why not."""
+    disk, said = params["disk"], found.claim
+    if said and said.state == "complete" and said.inputs == params["inputs"]:
+        return [] if has_manifest(params) else ["manifest"]
+    if found.used_by:
+        raise ImageError(
+            f"An image is to be written to {disk}, and that is in use: {found.used_by}. "
+            "Choose another one (disk).",
+            "disk_in_use",
+        )
+    if said and said.state == "building":
+        return ["clear", "build", "manifest"]
+    if said is None and found.content_at is None:
+        return ["build", "manifest"]
+    what = (
+        f"the image {said.inputs[:12]}, and wanted is {params['inputs'][:12]}"
+        if said
+        else f"data, the first of it at byte {found.content_at}"
+    )
+    if not params["erase_disk"]:
+        raise ImageError(
+            f"An image is only written to an empty disk, and {disk} holds {what}. Give it an empty "
+            "disk (disk), or allow all that is on it to be lost (erase_disk).",
+            "disk_not_empty",
+        )
+    return ["clear", "build", "manifest"]
+
+
+def read_manifest(path: str) -> dict[str, t.Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def has_manifest(params: Params) -> bool:
+    return read_manifest(params["manifest"]).get("inputs") == params["inputs"]
+
+
+def describe(params: Params, layout: layouts.Layout, sha256: str) -> dict[str, t.Any]:
+    """The image as data."""
+    areas = layout.areas()
+    return {
+        "size_mb": layout.disk_size // layouts.MIB,
+        "sha256": sha256,
+        "volume_group": layout.group,
+        "volumes": [
+            {"name": v.name, "mount": v.mount, "size_mb": areas[v.name].size // layouts.MIB}
+            for v in layout.volumes
+        ],
+        "partitions": [
+            {"name": area.name, "size_mb": area.size // layouts.MIB} for area in layout.partitions
+        ],
+    }
+
+
+def save_manifest(params: Params, image: dict[str, t.Any]) -> None:
+    """Beside the image: what the root file system holds, and what the image is."""
+    content = {"inputs": params["inputs"], **read_manifest(params["facts"]), "image": image}
+    partial = params["manifest"] + ".new"
+    with open(partial, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2, sort_keys=True)
+        file.write("\n")
+    os.replace(partial, params["manifest"])
+
+
+def make_layout(params: Params, size: int) -> layouts.Layout:
+    volumes = [layouts.Volume(**volume) for volume in params["volumes"]]
+    return layouts.make(
+        params["inputs"],
+        size,
+        params["volume_group"],
+        volumes,
+        params["boot_size_mb"],
+        params["efi_size_mb"],
+    )
+
+
+def wanted_file_size(params: Params) -> int | None:
+    """Size in bytes of a file that has to be made."""
+    if params["disk_size_mb"] is None or os.path.exists(params["disk"]):
+        return None
+    return int(params["disk_size_mb"]) * layouts.MIB
+
+
+def write(params: Params, layout: layouts.Layout, steps: list[str], said: list[str]) -> None:
+    """Build in a work folder that only one build uses at a time."""
+    work = f"{params['work_dir']}/build"
+    os.makedirs(params["work_dir"], mode=0o700, exist_ok=True)
+    with open(f"{params['work_dir']}/lock", "wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ImageError(
+                f"Another build uses {params['work_dir']}: wait for it, or change work_dir.", "busy"
+            ) from error
+        # What a killed run has left.
+        shutil.rmtree(work, ignore_errors=True)
+        os.mkdir(work)
+        try:
+            builder = building.Builder(
+                layout, work, params["source_date_epoch"], params["kernel_options"]
+            )
+            building.build(
+                builder, params["disk"], params["archive"], "clear" in steps, said.append
+            )
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def ensure(params: Params, check: bool) -> dict[str, t.Any]:
+    """Bring the disk to what is wanted."""
+    if not re.match(r"^[0-9a-f]{64}$", params["inputs"]):
+        raise ImageError(
+            f"inputs has to be 64 hexadecimal digits, found '{params['inputs']}'.", "bad_option"
+        )
+    size = wanted_file_size(params)
+    found = disks.Found(size, None, None, "") if size is not None else disks.look(params["disk"])
+    layout = make_layout(params, found.size)
+    steps = decide(params, found)
+    before = "absent" if size is not None else " ".join(found.claim) if found.claim else "empty"
+    if "clear" in steps and not found.claim:
+        before = "other data"
+    said: list[str] = []
+    texts = {
+        "clear": f"clear {params['disk']}",
+        "build": f"write the image to {params['disk']}",
+        "manifest": f"write {params['manifest']}",
+    }
+    sha256 = (
+        read_manifest(params["manifest"]).get("image", {}).get("sha256", "") if not steps else ""
+    )
+    if steps and not check:
+        if size is not None:
+            with open(params["disk"], "xb") as file:
+                file.truncate(size)
+        if "build" in steps:
+            # An older manifest must not be taken for that of a half-made image.
+            if os.path.exists(params["manifest"]):
+                os.unlink(params["manifest"])
+            write(params, layout, steps, said)
+        sha256 = disks.digest(params["disk"], found.size)
+        save_manifest(params, describe(params, layout, sha256))
+    after = f"complete {params['inputs']}"
+    return {
+        "changed": bool(steps),
+        "image": describe(params, layout, sha256),
+        "actions": [{"action": step, "text": texts[step]} for step in steps],
+        "steps": said,
+        "diff": {"before": {"disk": before}, "after": {"disk": after}},
+    }
+
+
+def main() -> None:
+    """Entry point."""
+    volume = {
+        "name": {"type": "str", "required": True},
+        "mount": {"type": "str", "required": True},
+        "size_mb": {"type": "int", "required": True},
+        "options": {"type": "str", "default": "defaults"},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "disk": {"type": "path", "required": True},
+            "disk_size_mb": {"type": "int"},
+            "archive": {"type": "path", "required": True},
+            "inputs": {"type": "str", "required": True},
+            "manifest": {"type": "path", "required": True},
+            "facts": {"type": "path", "required": True},
+            "volume_group": {"type": "str", "default": "system"},
+            "volumes": {"type": "list", "elements": "dict", "required": True, "options": volume},
+            "boot_size_mb": {"type": "int", "default": 512},
+            "efi_size_mb": {"type": "int", "default": 64},
+            "kernel_options": {"type": "str", "default": ""},
+            "source_date_epoch": {"type": "int", "required": True},
+            "work_dir": {"type": "path", "required": True},
+            "erase_disk": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**ensure(module.params, module.check_mode))
+    except ImageError as error:
+        module.fail_json(msg=str(error), error_code=error.code)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        module.fail_json(msg=f"{error.strerror}{where}", error_code="os_error")
+
+
+if __name__ == "__main__":
+    main()
