@@ -209,7 +209,7 @@ def read_manifest(path: str) -> dict[str, t.Any]:
 
 
 def has_manifest(params: Params) -> bool:
-    return read_manifest(params["manifest"]).get("inputs") == params["inputs"]
+    return bool(read_manifest(params["manifest"]).get("inputs") == params["inputs"])
 
 
 def describe(params: Params, layout: layouts.Layout, sha256: str) -> dict[str, t.Any]:

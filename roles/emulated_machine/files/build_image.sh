@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Makes what an emulated machine boots: a user-mode Linux kernel and a Debian root file system with its modules.
-# Usage: build_image.sh TARGET SUITE PACKAGES [MIRROR]     PACKAGES is comma separated
+# Usage: build_image.sh TARGET SUITE PACKAGES KERNEL_SUITE [MIRROR]     PACKAGES is comma separated
 # SPDX-License-Identifier: GPL-3.0-or-later
 set -euo pipefail
-target=$1 suite=$2 packages=$3
+target=$1 suite=$2 packages=$3 kernel_suite=$4
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
-mirror=${4:-$(
+mirror=${5:-$(
   sed -nE 's/^URIs:[[:space:]]+(https?:[^[:space:]]+).*/\1/p; s/^deb([[:space:]]+\[[^]]*\])?[[:space:]]+(https?:[^[:space:]]+).*/\2/p' \
     /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | grep -v security | head -n 1 || true
 )}
@@ -30,11 +30,17 @@ mmdebstrap --quiet --mode=root --variant=minbase --aptopt='APT::Install-Recommen
   "$suite" "$root" "$mirror"
 chroot "$root" dpkg-query --show >"$build/packages"
 
-# The kernel belongs to its modules, so both are kept here: an upgrade of the host's package breaks no image.
-cp "$(command -v linux.uml)" "$build/linux"
+# The kernel with the C library that it wants; its modules go to the machine. A mirror may keep a moving suite frozen.
+mmdebstrap --quiet --mode=root --variant=extract --aptopt='Acquire::Retries "3"' \
+  --aptopt='Acquire::Check-Valid-Until "false"' --include=user-mode-linux \
+  "$kernel_suite" "$build/extracted" "$mirror"
+mv "$build/extracted/usr/bin/linux.uml" "$build/linux"
+mkdir "$build/libraries"
+cp -a "$build/extracted/usr/lib/x86_64-linux-gnu/." "$build/libraries/"
 mkdir -p "$root/lib/modules"
-cp -r /usr/lib/uml/modules/. "$root/lib/modules/"
-depmod --basedir "$root" "$(ls /usr/lib/uml/modules)"
+mv "$build/extracted/usr/lib/uml/modules"/* "$root/lib/modules/"
+depmod --basedir "$root" "$(ls "$root/lib/modules")"
+rm -rf "$build/extracted"
 
 rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/resolv.conf"
 : >"$root/etc/machine-id"
@@ -48,8 +54,8 @@ After=systemd-udev-trigger.service
 Before=ssh.service
 [Service]
 Type=oneshot
-ExecStart=ip address add 10.0.2.15/24 dev eth0
-ExecStart=ip link set eth0 up
+ExecStart=ip address add 10.0.2.15/24 dev vec0
+ExecStart=ip link set vec0 up
 ExecStart=ip route add default via 10.0.2.2
 [Install]
 WantedBy=multi-user.target
