@@ -93,7 +93,7 @@ class Builder:
             os.mkdir(source)
             os.chmod(source, stat.S_IMODE(kept.st_mode))
             os.utime(source, (self.epoch, self.epoch))
-        self.tools.mounts = [(name, mount) for name, mount in sorted(places, key=lambda p: p[1])]
+        self.tools.mounts = sorted(places, key=lambda place: place[1])
         os.makedirs(f"{self.boot}/efi", exist_ok=True)
 
     def kernels(self) -> list[str]:

@@ -84,7 +84,7 @@ def core_image(core: bytes, bios: Area) -> bytes:
         )
     sectors = -(-len(core) // SECTOR)
     image = bytearray(core.ljust(sectors * SECTOR, b"\0"))
-    _, length, segment = struct.unpack_from("<QHH", image, BLOCK_LIST)
+    _start, length, segment = struct.unpack_from("<QHH", image, BLOCK_LIST)
     if length != sectors - 1 or segment != 0x820:
         raise ImageError(
             f"GRUB's core image is of an unknown make (length {length} of {sectors - 1}, "

@@ -77,7 +77,7 @@ class Layout(t.NamedTuple):
         letters = string.digits + string.ascii_letters
         number = int.from_bytes(hashlib.sha256(f"{self.name}/{what}".encode()).digest(), "big")
         text = ""
-        for _ in range(32):
+        for _digit in range(32):
             number, rest = divmod(number, len(letters))
             text += letters[rest]
         groups, start = [], 0
