@@ -76,7 +76,8 @@ cat >"$root/etc/cloud/cloud.cfg.d/90-machine-image.cfg" <<'FILE'
 # A seed, or nothing: no other place is asked.
 datasource_list: [NoCloud, None]
 apt: {preserve_sources_list: true}
-locale: false
+# Text, not a truth value: the schema of cloud-init 22.4 (Debian 12) takes nothing else.
+locale: "false"
 # Partitions and volumes grow by the role base_lvm.
 growpart: {mode: "off"}
 resize_rootfs: false

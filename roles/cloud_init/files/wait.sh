@@ -18,6 +18,8 @@ round=0
 end() {
   echo "cloud-init: $2"
   timeout 60 cloud-init status --format json 2>&1
+  echo "last warnings and errors in $log:"
+  grep -E '\[(WARNING|ERROR|CRITICAL)\]' "$log" 2>&1 | tail -n 10
   echo "last lines of $log:"
   tail -n 20 "$log" 2>&1
   exit "$1"

@@ -104,7 +104,8 @@ cat >"$root/etc/cloud/cloud.cfg.d/90-lab.cfg" <<'FILE'
 datasource_list: [NoCloud, None]
 apt: {preserve_sources_list: true}
 # There are no locales but the built-in one.
-locale: false
+# Text, not a truth value: the schema of cloud-init 22.4 (Debian 12) takes nothing else.
+locale: "false"
 FILE
 printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"
 ln -s ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
