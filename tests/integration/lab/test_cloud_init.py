@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -194,6 +195,25 @@ def test_seeds_obey_the_schema(
     done = inside(suite, state, "sh", "/run/check.sh")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Valid") == len(checks), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("builder", ["lab/files/build_image.sh", "base_image/files/make_root.sh"])
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_images_own_configuration_obeys_the_schema(
+    tmp_path: Path, suite: str, builder: str
+) -> None:
+    """What does not is a warning in the log of each machine, and a first boot that is degraded."""
+    text = (ROOT / "roles" / builder).read_text(encoding="utf-8")
+    found = re.search(r"/etc/cloud/cloud\.cfg\.d/\S+\.cfg\" <<'FILE'\n(.+?\n)FILE\n", text, re.S)
+    assert found
+    state = tmp_path / "state"
+    state.mkdir()
+    # The newer schema is that of user-data, where these two may not be.
+    config = yaml.safe_load(found[1])
+    rest = {key: config[key] for key in config if key not in ("datasource_list", "system_info")}
+    state.joinpath("config").write_text("#cloud-config\n" + yaml.safe_dump(rest))
+    done = inside(suite, state, "cloud-init", "schema", "--config-file", "/run/config")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_seed_gives_no_password_and_a_certified_key(seeds: dict[str, dict[str, bytes]]) -> None:
