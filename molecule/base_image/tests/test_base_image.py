@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -188,11 +187,6 @@ def test_machines_are_told_apart() -> None:
     assert all(len(name) == 32 for name in found) and found[0] != found[1]
 
 
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "other.img"
-
-
 def play(name: str, *more: str) -> subprocess.CompletedProcess[str]:
     """A playbook of this scenario."""
     folder = Path(__file__).parents[1]
@@ -216,7 +210,8 @@ def test_it_starts_in_virtualbox() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_disk_with_data_is_refused_and_stays(other: Path) -> None:
+def test_a_disk_with_data_is_refused_and_stays(tmp_path: Path) -> None:
+    other = tmp_path / "other.img"
     with open(other, "wb") as file:
         file.truncate(6144 * MIB)
         file.seek(3_000_000_000)
