@@ -34,6 +34,16 @@ def test_the_worker_is_ready() -> None:
     assert sorted(node["metadata"]["name"] for node in nodes) == ["cp01", "worker01"]
 
 
+def test_a_full_disk_of_the_host_does_not_evict_by_a_share_of_it() -> None:
+    settings = json.loads(
+        machine("cp01").check_output(f"{KUBECTL} get --raw /api/v1/nodes/worker01/proxy/configz")
+    )["kubeletconfig"]
+    limits = settings["evictionHard"]
+    assert {"nodefs.available", "imagefs.available", "memory.available"} <= set(limits)
+    assert not [value for value in limits.values() if value.endswith("%")], limits
+    assert settings["imageGCHighThresholdPercent"] == 100
+
+
 def test_a_pod_on_it_reaches_the_api_by_service_name() -> None:
     plane = machine("cp01")
     overrides = json.dumps({"spec": {"nodeName": "worker01", "terminationGracePeriodSeconds": 1}})
