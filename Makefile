@@ -36,5 +36,6 @@ chaos: host tools
 	FAULT_ROUNDS=20 tests/tools/molecule base_lvm
 nightly: host tools
 	.venv/bin/python -m pytest -rP tests/nightly
+	BASE_IMAGE_SUITE=bookworm BASE_IMAGE_FIRMWARE=efi tests/tools/molecule base_image
 bench: host
 	.venv/bin/python tests/bench/bench_virtualbox.py

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""base_image.yml from end to end on VirtualBox: a builder VM makes an image of Debian 12.
+
+The builder boots an image that `make image` made. The host of VirtualBox is another machine, and
+the builder is reached through it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import relay
+
+import playbooks
+
+ARCHIVE = "http://deb.debian.org"
+# What the emulated machine has of the archive: an address that only its own VMs can ask.
+ADDRESS = "10.75.0.1"
+PORT = 8080
+MEDIUM = "/srv/room/base.vdi"
+BUILDER_MEDIUM = "/srv/room/builder.vdi"
+# What an image cannot do without: an interpreted processor in an interpreted one unpacks it.
+PACKAGES = [
+    *("cloud-init", "dbus", "e2fsprogs", "grub-efi-amd64-bin", "grub-pc-bin", "grub2-common"),
+    *("initramfs-tools", "linux-image-cloud-amd64", "lvm2", "openssh-server", "sudo", "systemd"),
+    *("systemd-resolved", "systemd-sysv", "udev", "zstd"),
+]
+
+
+@pytest.fixture(scope="module")
+def builder_medium() -> Path:
+    """An image of Debian 13 with the tools of the builder in it, made on this machine, once."""
+    inputs = {
+        "base_image_extra_packages": ["debian-archive-keyring", "mmdebstrap", "mtools"],
+        "base_image_kernel_options": "console=tty0 console=ttyS0,115200 mitigations=off",
+    }
+    playbook = playbooks.ROOT / "playbooks/base_image_here.yml"
+    argv = [playbooks.ANSIBLE, "-i", playbooks.ROOT / "inventories/lab", playbook]
+    done = subprocess.run(
+        [*argv, "-e", json.dumps(inputs)],
+        env=playbooks.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = re.search(r"The image is (\S+[.]vdi)[.]", done.stdout)
+    assert found, done.stdout
+    return Path(found[1])
+
+
+@pytest.fixture(scope="module")
+def archive(vboxhost: Path, run: Callable[[str], str]) -> Iterator[str]:
+    """The URL of Debian's archive for VMs on the machine."""
+    run(f"ip address replace {ADDRESS}/32 dev lo")
+    with relay.serve(ARCHIVE) as port:
+        forward = f"{ADDRESS}:{PORT}:127.0.0.1:{port}"
+        argv = ["ssh", "-F", vboxhost, "-N", "-o", "ControlPath=none"]
+        argv += ["-o", "ExitOnForwardFailure=yes", "-R", forward, "vboxhost"]
+        tunnel = subprocess.Popen(argv)
+        try:
+            yield f"http://{ADDRESS}:{PORT}"
+        finally:
+            tunnel.kill()
+            tunnel.wait()
+
+
+@pytest.fixture(scope="module")
+def variables(
+    vboxhost: Path, builder_medium: Path, archive: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    copy = ["scp", "-F", vboxhost, builder_medium, f"vboxhost:{BUILDER_MEDIUM}"]
+    subprocess.run(copy, check=True)
+    return {
+        "datacenter_name": "nightly-image",
+        "datacenter_state_dir": str(tmp_path_factory.mktemp("state")),
+        "datacenter_virtualbox_folder": "/srv/room/machines",
+        "datacenter_base_medium": MEDIUM,
+        "datacenter_ssh_proxy_command": f"ssh -F {vboxhost} -W %h:%p vboxhost",
+        "base_image_builder_medium": BUILDER_MEDIUM,
+        "base_image_builder_cpus": 1,
+        "base_image_builder_timeout_seconds": 7200,
+        "base_image_suite": "bookworm",
+        "base_image_mirror": f"{archive}/debian",
+        "base_image_security_mirror": f"{archive}/debian-security",
+        "base_image_packages": PACKAGES,
+        "base_image_optional_packages": [],
+    }
+
+
+@pytest.fixture(scope="module")
+def made(vboxhost: Path, variables: dict[str, Any]) -> dict[str, int]:
+    return playbooks.run(vboxhost, playbooks.ROOT / "playbooks/base_image.yml", **variables)
+
+
+@pytest.fixture(scope="module")
+def manifest(made: dict[str, int], run: Callable[[str], str]) -> dict[str, Any]:
+    return dict(json.loads(run(f"cat {Path(MEDIUM).with_suffix('.json')}")))
+
+
+def test_the_medium_carries_what_the_builder_wrote(
+    manifest: dict[str, Any], run: Callable[[str], str]
+) -> None:
+    assert run(f"VBoxManage showmediuminfo disk {MEDIUM}")
+    run(f"VBoxManage clonemedium disk {MEDIUM} /srv/room/check.raw --format RAW")
+    said = run(
+        "sha256sum /srv/room/check.raw; VBoxManage closemedium disk /srv/room/check.raw --delete"
+    )
+    assert said.split()[0] == manifest["image"]["sha256"]
+
+
+def test_it_is_debian_12(manifest: dict[str, Any]) -> None:
+    versions = {row["name"]: row["version"] for row in manifest["packages"]}
+    assert manifest["suite"] == "bookworm"
+    assert versions["base-files"].startswith("12")
+    assert set(PACKAGES) <= set(versions)
+
+
+def test_nothing_of_the_builder_is_left(
+    made: dict[str, int], variables: dict[str, Any], run: Callable[[str], str]
+) -> None:
+    assert "image-builder" not in run("VBoxManage list vms; VBoxManage list hdds")
+    assert run("find /srv/room/machines -type f") == ""
+    state = Path(variables["datacenter_state_dir"]) / "image-builder/vboxhost"
+    assert not state.exists()
+    assert run(f"ls -d {state} 2>/dev/null || true") == ""
+
+
+def test_again_nothing_changes(
+    made: dict[str, int], vboxhost: Path, variables: dict[str, Any]
+) -> None:
+    again = playbooks.run(vboxhost, playbooks.ROOT / "playbooks/base_image.yml", **variables)
+    assert again["changed"] == 0
+
+
+def test_a_linked_clone_starts_by_the_loader_of_the_image(
+    made: dict[str, int], vboxhost: Path, run: Callable[[str], str]
+) -> None:
+    loader = playbooks.HERE / "loader.yml"
+    playbooks.run(vboxhost, loader, medium=MEDIUM)
+    found = "until grep -q 'Booting .Debian' /srv/room/loader.log; do sleep 2; done"
+    run(f'timeout 1800 sh -c "{found}"')
+    playbooks.run(vboxhost, loader, medium=MEDIUM, power="absent")
