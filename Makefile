@@ -27,6 +27,7 @@ integration: host tools
 	.venv/bin/python -m pytest --numprocesses=2 --durations=12 tests/integration
 molecule: host tools
 	tests/tools/molecule $(SCENARIO)
+# Beside molecule, which takes longer than either.
 integration-e2e: integration
 	$(MAKE) e2e
 e2e: host
