@@ -39,14 +39,14 @@ ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
 # Tasks at whose beginning, or a moment later, a run is killed.
 MOMENTS = (
     "Copy the content",
-    "Make file systems",
+    "Compare the content",
     "Put the copy in place",
     "Make and grow volume groups",
     "Take volumes into use",
     "Stop the services",
     "Make and grow partitions",
     "Mount$",
-    "Compare the content",
+    "Make file systems",
     "Make volumes",
     "Remove the notes",
     "Enter mounts into the copy",
