@@ -1,5 +1,5 @@
 # Thin on purpose: one line a target, no logic. Every target also runs alone.
-.PHONY: setup tools host site destroy image test lint unit sanity integration molecule integration-e2e e2e chaos nightly bench
+.PHONY: setup tools host site destroy image test lint unit sanity integration molecule e2e chaos nightly bench
 SCENARIO ?= --all
 
 setup:
@@ -16,7 +16,8 @@ image: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/base_image_here.yml
 test:
 	$(MAKE) --jobs=2 --output-sync lint unit sanity
-	$(MAKE) --jobs=2 --output-sync=line integration-e2e molecule
+	$(MAKE) --jobs=2 --output-sync=line integration molecule
+	$(MAKE) e2e
 lint: setup
 	tests/tools/lint
 unit: tools
@@ -27,9 +28,6 @@ integration: host tools
 	.venv/bin/python -m pytest --numprocesses=2 --durations=12 tests/integration
 molecule: host tools
 	tests/tools/molecule $(SCENARIO)
-# Beside molecule, which takes longer than either.
-integration-e2e: integration
-	$(MAKE) e2e
 e2e: host
 	.venv/bin/python -m pytest -rP tests/e2e
 chaos: host tools
