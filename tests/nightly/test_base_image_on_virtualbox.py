@@ -41,8 +41,7 @@ def builder_medium() -> Path:
     inputs = {
         "base_image_extra_packages": ["debian-archive-keyring", "mmdebstrap", "mtools"],
         # Each character on a console costs milliseconds here.
-        "base_image_kernel_options": "console=ttyS0 rootdelay=600 quiet"
-        " systemd.show_status=no mitigations=off",
+        "base_image_kernel_options": "console=ttyS0 quiet systemd.show_status=no mitigations=off",
     }
     playbook = playbooks.ROOT / "playbooks/base_image_here.yml"
     argv = [playbooks.ANSIBLE, "-i", playbooks.ROOT / "inventories/lab", playbook]
