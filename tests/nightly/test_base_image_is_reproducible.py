@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,7 @@ import playbooks
 
 def build(folder: Path, suite: str) -> dict[str, Any]:
     """Makes an image with nothing kept from another build; gives its manifest without the date."""
-    inputs = {"base_image_suite": suite, "folder": str(folder)}
-    done = subprocess.run(
-        [playbooks.ANSIBLE, playbooks.HERE / "image.yml", "-e", json.dumps(inputs)],
-        env=playbooks.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    playbooks.run_here(playbooks.HERE / "image.yml", base_image_suite=suite, folder=str(folder))
     manifest = dict(json.loads((folder / "disk.json").read_text(encoding="utf-8")))
     (folder / "disk.raw").unlink()
     del manifest["built"]

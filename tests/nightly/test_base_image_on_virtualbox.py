@@ -21,6 +21,7 @@ import relay
 
 import playbooks
 
+PLAYBOOK = playbooks.ROOT / "playbooks/base_image.yml"
 ARCHIVE = "http://deb.debian.org"
 # What the emulated machine has of the archive: an address that only its own VMs can ask.
 ADDRESS = "10.75.0.1"
@@ -38,23 +39,15 @@ PACKAGES = [
 @pytest.fixture(scope="module")
 def builder_medium() -> Path:
     """An image of Debian 13 with the tools of the builder in it, made on this machine, once."""
-    inputs = {
-        "base_image_extra_packages": ["debian-archive-keyring", "mmdebstrap", "mtools"],
+    said = playbooks.run_here(
+        playbooks.ROOT / "playbooks/base_image_here.yml",
+        *("-i", playbooks.ROOT / "inventories/lab"),
+        base_image_extra_packages=["debian-archive-keyring", "mmdebstrap", "mtools"],
         # Each character on a console costs milliseconds here.
-        "base_image_kernel_options": "console=ttyS0 quiet systemd.show_status=no mitigations=off",
-    }
-    playbook = playbooks.ROOT / "playbooks/base_image_here.yml"
-    argv = [playbooks.ANSIBLE, "-i", playbooks.ROOT / "inventories/lab", playbook]
-    done = subprocess.run(
-        [*argv, "-e", json.dumps(inputs)],
-        env=playbooks.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
+        base_image_kernel_options="console=ttyS0 quiet systemd.show_status=no mitigations=off",
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = re.search(r"The image is (\S+[.]vdi)[.]", done.stdout)
-    assert found, done.stdout
+    found = re.search(r"The image is (\S+[.]vdi)[.]", said)
+    assert found, said
     return Path(found[1])
 
 
@@ -99,7 +92,7 @@ def variables(
 
 @pytest.fixture(scope="module")
 def made(vboxhost: Path, variables: dict[str, Any]) -> dict[str, int]:
-    return playbooks.run(vboxhost, playbooks.ROOT / "playbooks/base_image.yml", **variables)
+    return playbooks.run(vboxhost, PLAYBOOK, **variables)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +123,7 @@ def test_nothing_of_the_builder_is_left(
 ) -> None:
     assert "image-builder" not in run("VBoxManage list vms; VBoxManage list hdds")
     assert run("find /srv/room/machines -type f") == ""
-    state = Path(variables["datacenter_state_dir"]) / "image-builder/vboxhost"
+    state = Path(variables["datacenter_state_dir"]) / "image-builder-vboxhost"
     assert not state.exists()
     assert run(f"ls -d {state} 2>/dev/null || true") == ""
 
@@ -138,7 +131,7 @@ def test_nothing_of_the_builder_is_left(
 def test_again_nothing_changes(
     made: dict[str, int], vboxhost: Path, variables: dict[str, Any]
 ) -> None:
-    again = playbooks.run(vboxhost, playbooks.ROOT / "playbooks/base_image.yml", **variables)
+    again = playbooks.run(vboxhost, PLAYBOOK, **variables)
     assert again["changed"] == 0
 
 
