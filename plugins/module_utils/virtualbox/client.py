@@ -14,7 +14,7 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import errors
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import errors, world
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.saves import Saves
 
 READ_ATTEMPTS = 8
@@ -23,6 +23,10 @@ LONGEST_PAUSE = 4.0
 # One call in about a hundred, all done, sleeps for 10 s in its own shutdown (RTReqPoolRelease), its
 # answer still in its buffer. Asking a second time after this many seconds is quicker.
 SECOND_QUESTION_SECONDS = 3.0
+# Of those whose service is killed, one in seven hangs for ever. The others end at once, or after
+# the 10 s above.
+LOOK_SECONDS = 2.0
+LOST_LOOKS = 7
 
 
 class Answer(t.NamedTuple):
@@ -40,36 +44,71 @@ class Runner(t.Protocol):
     def __call__(self, argv: t.Sequence[str], timeout: float) -> Answer: ...
 
 
+class Call:
+    """One run of a command, in a locale with stable, complete text; all other environment stays."""
+
+    def __init__(self, argv: t.Sequence[str]) -> None:
+        self._served_by = world.services()
+        # VBOX_USER_HOME and VBOX_IPC_SOCKETID choose the world of the client and must reach it.
+        self._process = subprocess.Popen(
+            list(argv),
+            env=dict(os.environ, LC_ALL="C.UTF-8", LANG="C.UTF-8", LANGUAGE="C"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def answer(self, timeout: float) -> Answer:
+        """Wait for its end; raises subprocess.TimeoutExpired after that many seconds."""
+        end = time.monotonic() + timeout
+        lost = 0
+        while True:
+            left = max(0.0, end - time.monotonic())
+            try:
+                stdout, stderr = self._process.communicate(timeout=min(left, LOOK_SECONDS))
+            except subprocess.TimeoutExpired:
+                lost = lost + 1 if self._has_lost_its_service() else 0
+                if left <= LOOK_SECONDS:
+                    self.kill()
+                    self._process.wait()
+                    raise
+                if lost >= LOST_LOOKS:
+                    self.kill()
+                continue
+            return Answer(
+                self._process.returncode,
+                stdout.decode("utf-8", "surrogateescape"),
+                stderr.decode("utf-8", "surrogateescape"),
+            )
+
+    def kill(self) -> None:
+        """End it, if it has not ended."""
+        self._process.kill()
+
+    def _has_lost_its_service(self) -> bool:
+        alive = world.services()
+        # The first call starts the service.
+        self._served_by = self._served_by or alive
+        return bool(self._served_by) and not self._served_by & alive
+
+
 def run_process(argv: t.Sequence[str], timeout: float) -> Answer:
-    """Run a command in a locale with stable, complete text; all other environment stays."""
-    # VBOX_USER_HOME and VBOX_IPC_SOCKETID choose the VirtualBox world and must reach the client.
-    environment = dict(os.environ, LC_ALL="C.UTF-8", LANG="C.UTF-8", LANGUAGE="C")
-    done = subprocess.run(
-        list(argv),
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=timeout,
-        check=False,
-    )
-    return Answer(
-        done.returncode,
-        done.stdout.decode("utf-8", "surrogateescape"),
-        done.stderr.decode("utf-8", "surrogateescape"),
-    )
+    """Run a command."""
+    return Call(argv).answer(timeout)
 
 
 def run_question(argv: t.Sequence[str], timeout: float) -> Answer:
     """Run a command that changes nothing; if it takes long, a second time beside it."""
     answers: queue.Queue[Answer | Exception] = queue.Queue()
+    calls: list[Call] = []
 
     def ask() -> None:
         try:
-            answers.put(run_process(argv, timeout))
+            calls.append(Call(argv))
+            answers.put(calls[-1].answer(timeout))
         except Exception as error:
             answers.put(error)
 
-    # Daemon threads: the slower process may end when it likes, nobody waits for it.
     threading.Thread(target=ask, daemon=True).start()
     processes = 1
     try:
@@ -78,6 +117,9 @@ def run_question(argv: t.Sequence[str], timeout: float) -> Answer:
         threading.Thread(target=ask, daemon=True).start()
         processes = 2
         found = answers.get()
+    # The slower one may be one that hangs, and nobody waits for it.
+    for call in calls:
+        call.kill()
     if isinstance(found, Exception):
         raise found
     return found._replace(processes=processes)

@@ -111,11 +111,6 @@ def finish(path: str) -> bool:
     return False
 
 
-def services() -> list[int]:
-    """The VirtualBox services of this world; empty too where there is no /proc to look at."""
-    return [pid for pid, _argv in world.processes("VBoxSVC")]
-
-
 class Saves:
     """Looks for interrupted saves; `warn` tells the user what was finished."""
 
@@ -150,10 +145,10 @@ class Saves:
         if self._wait(lambda: os.path.exists(path), SAVE_SECONDS):
             return
         # One that started without settings would answer from nothing, and in the end save that.
-        if not self._wait(lambda: not services() or os.path.exists(path), SERVICE_SECONDS):
+        if not self._wait(lambda: not world.services() or os.path.exists(path), SERVICE_SECONDS):
             raise VirtualBoxError(
                 f"VirtualBox was killed while it saved {path}, and its service "
-                f"{services()} runs on without it",
+                f"{sorted(world.services())} runs on without it",
                 hint="close all programs and VMs of VirtualBox, then run again",
                 error_code="SETTINGS_LOST",
             )

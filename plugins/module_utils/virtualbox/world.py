@@ -27,6 +27,11 @@ def processes(program: str, proc: str = "/proc") -> t.Iterator[tuple[int, list[s
                 yield int(pid), argv
 
 
+def services() -> frozenset[int]:
+    """The VirtualBox services of this world; empty too where there is no /proc to look at."""
+    return frozenset(pid for pid, _argv in processes("VBoxSVC"))
+
+
 def _words(path: str) -> list[str]:
     with open(path, encoding="utf-8", errors="surrogateescape") as stream:
         return stream.read().rstrip("\0").split("\0")

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import client, errors
@@ -141,6 +143,43 @@ def test_a_question_that_takes_long_is_asked_a_second_time(monkeypatch, tmp_path
     assert answer == client.Answer(0, "second\n", "", 2)
     quick = client.run_question([sys.executable, "-c", "print(1)"], 30)
     assert quick.stdout == "1\n"
+
+
+def test_of_two_questions_the_slower_one_is_ended(monkeypatch, tmp_path):
+    monkeypatch.setattr(client, "SECOND_QUESTION_SECONDS", 0.3)
+    pid = tmp_path / "pid"
+    code = (
+        "import os, pathlib, sys, time\n"
+        "file = pathlib.Path(sys.argv[1])\n"
+        "if file.exists(): sys.exit()\n"
+        "file.write_text(str(os.getpid())); time.sleep(60)"
+    )
+    client.run_question([sys.executable, "-c", code, str(pid)], 30)
+    end = time.monotonic() + 10
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < end:
+            os.kill(int(pid.read_text()), 0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "ended"),
+    [
+        ([{7}, {7}, set()], True),
+        ([{7}, {8}], True),
+        # The call itself starts the service.
+        ([set(), {7}, {8}], True),
+        ([{7}], False),
+        ([{7}, {7, 8}], False),
+        # Where there is no /proc to look at.
+        ([set()], False),
+    ],
+)
+def test_a_call_whose_service_has_gone_does_not_wait_for_ever(monkeypatch, seen, ended):
+    monkeypatch.setattr(client, "LOOK_SECONDS", 0.01)
+    looks = iter(seen)
+    monkeypatch.setattr(client.world, "services", lambda: frozenset(next(looks, seen[-1])))
+    sleeps = [sys.executable, "-c", f"import time; time.sleep({60 if ended else 0.5})"]
+    assert client.run_process(sleeps, 30).rc == (-9 if ended else 0)
 
 
 def test_a_question_that_fails():

@@ -33,7 +33,7 @@ class Clock:
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("VBOX_USER_HOME", str(tmp_path))
-    monkeypatch.setattr(saves, "services", list)
+    monkeypatch.setattr(saves.world, "services", frozenset)
     return tmp_path
 
 
@@ -89,7 +89,7 @@ def test_a_save_under_way_is_left_to_virtualbox(home, watcher, clock, warnings):
 
 def test_a_service_without_settings_is_waited_for(home, watcher, clock, monkeypatch):
     running = [4711]
-    monkeypatch.setattr(saves, "services", lambda: list(running))
+    monkeypatch.setattr(saves.world, "services", lambda: list(running))
     (home / "VirtualBox.xml-prev").write_text("<old/>")
     clock.at[6.0] = running.clear
     watcher.finish_settings()
@@ -98,7 +98,7 @@ def test_a_service_without_settings_is_waited_for(home, watcher, clock, monkeypa
 
 
 def test_a_service_that_does_not_end_is_an_error(home, watcher, monkeypatch):
-    monkeypatch.setattr(saves, "services", lambda: [4711])
+    monkeypatch.setattr(saves.world, "services", lambda: [4711])
     (home / "VirtualBox.xml-prev").write_text("<old/>")
     with pytest.raises(VirtualBoxError, match="4711"):
         watcher.finish_settings()
