@@ -42,7 +42,7 @@ SOURCES
 # Before any package: what the kernel's installation reads when it makes the initial RAM disk.
 cat >"$build/before" <<'HOOK'
 set -eu
-mkdir -p "$1/etc/initramfs-tools/hooks" "$1/etc/initramfs-tools/conf.d"
+mkdir -p "$1/etc/initramfs-tools/hooks" "$1/etc/initramfs-tools/conf.d" "$1/etc/initramfs-tools/scripts/local-top"
 # A list, not all that Debian has: an initial RAM disk of a tenth of the size, and slow machines feel it.
 printf 'MODULES=list\nCOMPRESS=zstd\nRESUME=none\n' >"$1/etc/initramfs-tools/conf.d/machine-image"
 cat >"$1/etc/initramfs-tools/hooks/machine-image" <<FILE
@@ -58,7 +58,14 @@ copy_exec /sbin/logsave /sbin
 copy_exec /sbin/e2fsck /sbin
 ln -sf e2fsck "\$DESTDIR/sbin/fsck.ext4"
 FILE
-chmod 0755 "$1/etc/initramfs-tools/hooks/machine-image"
+cat >"$1/etc/initramfs-tools/scripts/local-top/machine-image" <<'FILE'
+#!/bin/sh
+# The disk of a slow host comes later than in the 30 s that are waited for it. Said here and not as rootdelay= to the
+# kernel: that much would be slept before the first look.
+[ "$1" != prereqs ] || exit 0
+echo ROOTDELAY=600 >>/conf/param.conf
+FILE
+chmod 0755 "$1/etc/initramfs-tools/hooks/machine-image" "$1/etc/initramfs-tools/scripts/local-top/machine-image"
 HOOK
 
 cat >"$build/after" <<'HOOK'
