@@ -14,11 +14,10 @@ destroy: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/destroy.yml -e destroy_confirm=lab
 image: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/base_image_here.yml
-# Emulated machines compute and the data center of e2e waits much: they go side by side.
 test:
 	$(MAKE) --jobs=2 --output-sync lint unit sanity
-	$(MAKE) --jobs=2 --output-sync=line integration molecule SCENARIO=--containers
-	$(MAKE) --jobs=2 --output-sync=line e2e molecule SCENARIO=--emulated
+	$(MAKE) --jobs=2 --output-sync=line integration molecule
+	$(MAKE) e2e
 lint: setup
 	tests/tools/lint
 unit: tools
