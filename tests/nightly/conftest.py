@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import socket
 import subprocess
 import sys
@@ -18,6 +17,8 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import emulator  # noqa: E402
+
 import playbooks  # noqa: E402
 
 BOOT_SECONDS = 1800
@@ -32,17 +33,11 @@ def built() -> Path:
     return Path(done.stdout.split()[-1])
 
 
-def emulator(built: Path, room: Path, port: int, key: str, log: Path) -> list[str]:
-    """The command of the machine: Debian's own emulator by its own loader and libraries."""
-    tree = built / "emulator"
-    library = tree / "usr/lib/x86_64-linux-gnu"
-    command = [str(tree / "lib64/ld-linux-x86-64.so.2"), "--library-path", str(library)]
-    command += [str(tree / "usr/bin/qemu-system-x86_64")]
-    for folder in ("qemu", "seabios"):
-        command += ["-L", str(tree / "usr/share" / folder)]
+def machine_command(built: Path, room: Path, port: int, key: str, log: Path) -> list[str]:
+    """The command of the machine that VirtualBox runs on."""
+    command = emulator.command(built)
     command += ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "EPYC", "-smp", "2"]
-    command += ["-m", "4096", "-nographic", "-nodefaults", "-no-reboot"]
-    command += ["-serial", f"file:{log}", "-kernel", str(built / "vmlinuz")]
+    command += ["-m", "4096", "-serial", f"file:{log}", "-kernel", str(built / "vmlinuz")]
     command += ["-initrd", str(built / "initrd")]
     options = "console=ttyS0 root=/dev/vda rw mitigations=off panic=1 quiet"
     # systemd puts the key where sshd looks for it, and lets sshd listen for VMs too (ssh -R).
@@ -86,12 +81,8 @@ def ssh(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     with room.open("wb") as file:
         file.truncate(DISK_BYTES)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", room], check=True)
-    environment = {
-        **os.environ,
-        "QEMU_MODULE_DIR": str(built / "emulator/usr/lib/x86_64-linux-gnu/qemu"),
-        "TMPDIR": str(folder),
-    }
-    machine = subprocess.Popen(emulator(built, room, port, public, log), env=environment)
+    environment = emulator.environment(built, folder)
+    machine = subprocess.Popen(machine_command(built, room, port, public, log), env=environment)
     try:
         while subprocess.run(["ssh", "-F", config, "vboxhost", "true"], check=False).returncode:
             shown = (

@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An image whose disk comes a minute late starts all the same: on slow hosts it does."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import emulator
+
+import playbooks
+
+# Debian's initial RAM disk gives up after 30 s.
+LATE_SECONDS = 60
+SECTOR = 512
+
+
+def image() -> Path:
+    said = playbooks.run_here(
+        playbooks.ROOT / "playbooks/base_image_here.yml", "-i", playbooks.ROOT / "inventories/lab"
+    )
+    found = re.search(r"The image is (\S+)[.]vdi[.]", said)
+    assert found, said
+    return Path(f"{found[1]}.raw")
+
+
+def starts(disk: Path) -> list[int]:
+    """Where the partitions begin, from the table (GPT)."""
+    with disk.open("rb") as file:
+        file.seek(2 * SECTOR)
+        entries = [file.read(128) for _entry in range(8)]
+    found = [struct.unpack_from("<Q", entry, 32)[0] for entry in entries]
+    return [SECTOR * start for start in found if start]
+
+
+def take_kernel(disk: Path, folder: Path) -> None:
+    """They lie in /boot, on the partition before that of the volume group."""
+    options = f"ro,loop,offset={starts(disk)[-2]}"
+    place = folder / "boot"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "ext4", "-o", options, disk, place], check=True)
+    try:
+        for name in ("vmlinuz", "initrd"):
+            (found,) = place.glob(f"{name}*")
+            (folder / name).write_bytes(found.read_bytes())
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def plug(monitor: Path, disk: Path) -> None:
+    """Give the running machine the disk."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(str(monitor))
+        stream = link.makefile("rw")
+        stream.readline()
+        file = {"driver": "file", "filename": str(disk)}
+        late = {"driver": "raw", "node-name": "late", "file": file}
+        orders: list[tuple[str, dict[str, Any]]] = [
+            ("qmp_capabilities", {}),
+            ("blockdev-add", late),
+            ("device_add", {"driver": "virtio-blk-pci", "drive": "late"}),
+        ]
+        for order, arguments in orders:
+            stream.write(json.dumps({"execute": order, "arguments": arguments}) + "\n")
+            stream.flush()
+            answer = json.loads(stream.readline())
+            while "event" in answer:
+                answer = json.loads(stream.readline())
+            assert "return" in answer, answer
+
+
+def wait_for(console: Path, said: Callable[[str], bool]) -> str:
+    end = time.monotonic() + 600
+    while True:
+        text = console.read_text(errors="replace") if console.exists() else ""
+        if said(text):
+            return text
+        assert time.monotonic() < end, text[-3000:]
+        time.sleep(1)
+
+
+def test_a_disk_that_comes_late_is_waited_for(built: Path, tmp_path: Path) -> None:
+    disk = image()
+    take_kernel(disk, tmp_path)
+    copy = tmp_path / "disk.raw"
+    subprocess.run(["cp", "--sparse=always", disk, copy], check=True)
+    console, monitor = tmp_path / "console", tmp_path / "monitor"
+    command = [*emulator.command(built), "-accel", "tcg", "-m", "1024", "-net", "none"]
+    command += ["-serial", f"file:{console}", "-qmp", f"unix:{monitor},server=on,wait=off"]
+    command += ["-kernel", str(tmp_path / "vmlinuz"), "-initrd", str(tmp_path / "initrd")]
+    command += ["-append", "root=/dev/mapper/system-root ro console=ttyS0"]
+    with subprocess.Popen(command, env=emulator.environment(built, tmp_path)) as machine:
+        try:
+            wait_for(console, lambda text: "Waiting for root" in text)
+            time.sleep(LATE_SECONDS)
+            plug(monitor, copy)
+            text = wait_for(console, lambda text: "Welcome to" in text or "Gave up" in text)
+            assert "Gave up" not in text
+        finally:
+            machine.kill()
+            copy.unlink()
