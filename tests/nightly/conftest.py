@@ -116,11 +116,10 @@ def run(ssh: Path) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def vboxhost(ssh: Path) -> Path:
+def vboxhost(ssh: Path, run: Callable[[str], str]) -> Path:
     """VirtualBox is set up and its driver loaded; gives the configuration of SSH."""
     assert playbooks.run(ssh, HERE / "host.yml")["changed"] > 0
     # An emulated processor promises no steady clock, so VirtualBox interprets each reading of it:
     # with some ten at each of 250 ticks a second a Linux in a VM hardly does anything else.
-    steady = "VBoxManage setextradata global VBoxInternal/TM/TSCMode RealTSCOffset"
-    subprocess.run(["ssh", "-F", ssh, "vboxhost", steady], check=True)
+    run("VBoxManage setextradata global VBoxInternal/TM/TSCMode RealTSCOffset")
     return ssh

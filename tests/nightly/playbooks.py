@@ -42,6 +42,15 @@ def run_here(playbook: Path, *options: str | Path, **variables: Any) -> str:
     return done.stdout
 
 
+def make_image(**variables: Any) -> Path:
+    """The disk (VDI) of an image made on this machine, once for the same inputs."""
+    inventory = ROOT / "inventories/lab"
+    said = run_here(ROOT / "playbooks/base_image_here.yml", "-i", inventory, **variables)
+    found = re.search(r"The image is (\S+[.]vdi)[.]", said)
+    assert found, said
+    return Path(found[1])
+
+
 def run(ssh: Path, playbook: Path, **variables: Any) -> dict[str, int]:
     """Runs a playbook with the machine as VirtualBox host; gives the counts of its recap."""
     host = {

@@ -10,7 +10,6 @@ the builder is reached through it.
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,17 +38,12 @@ PACKAGES = [
 @pytest.fixture(scope="module")
 def builder_medium() -> Path:
     """An image of Debian 13 with the tools of the builder in it, made on this machine, once."""
-    said = playbooks.run_here(
-        playbooks.ROOT / "playbooks/base_image_here.yml",
-        *("-i", playbooks.ROOT / "inventories/lab"),
+    return playbooks.make_image(
         base_image_extra_packages=["debian-archive-keyring", "mmdebstrap", "mtools"],
         # Each character on a console costs milliseconds here, and each order of a tick one.
         base_image_kernel_options="console=ttyS0 quiet systemd.show_status=no mitigations=off"
         " highres=off nohz=off tsc=reliable",
     )
-    found = re.search(r"The image is (\S+[.]vdi)[.]", said)
-    assert found, said
-    return Path(found[1])
 
 
 @pytest.fixture(scope="module")

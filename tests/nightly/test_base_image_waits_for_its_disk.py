@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
-import struct
 import subprocess
 import time
 from collections.abc import Callable
@@ -24,27 +22,17 @@ LATE_SECONDS = 60
 SECTOR = 512
 
 
-def image() -> Path:
-    said = playbooks.run_here(
-        playbooks.ROOT / "playbooks/base_image_here.yml", "-i", playbooks.ROOT / "inventories/lab"
-    )
-    found = re.search(r"The image is (\S+)[.]vdi[.]", said)
-    assert found, said
-    return Path(f"{found[1]}.raw")
-
-
-def starts(disk: Path) -> list[int]:
-    """Where the partitions begin, from the table (GPT)."""
-    with disk.open("rb") as file:
-        file.seek(2 * SECTOR)
-        entries = [file.read(128) for _entry in range(8)]
-    found = [struct.unpack_from("<Q", entry, 32)[0] for entry in entries]
-    return [SECTOR * start for start in found if start]
+def start_of(partition: str, disk: Path) -> int:
+    """The byte where the partition of that name begins."""
+    argv = ["partx", "--show", "--noheadings", "--output", "START,NAME", disk]
+    listed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    starts = {name: int(start) for start, name in map(str.split, listed.splitlines())}
+    return SECTOR * starts[partition]
 
 
 def take_kernel(disk: Path, folder: Path) -> None:
-    """They lie in /boot, on the partition before that of the volume group."""
-    options = f"ro,loop,offset={starts(disk)[-2]}"
+    """The files that the boot loader would load."""
+    options = f"ro,loop,offset={start_of('boot', disk)}"
     place = folder / "boot"
     place.mkdir()
     subprocess.run(["mount", "-t", "ext4", "-o", options, disk, place], check=True)
@@ -89,7 +77,7 @@ def wait_for(console: Path, said: Callable[[str], bool]) -> str:
 
 
 def test_a_disk_that_comes_late_is_waited_for(built: Path, tmp_path: Path) -> None:
-    disk = image()
+    disk = playbooks.make_image().with_suffix(".raw")
     take_kernel(disk, tmp_path)
     copy = tmp_path / "disk.raw"
     subprocess.run(["cp", "--sparse=always", disk, copy], check=True)

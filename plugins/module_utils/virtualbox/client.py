@@ -48,7 +48,6 @@ class Call:
     """One run of a command, in a locale with stable, complete text; all other environment stays."""
 
     def __init__(self, argv: t.Sequence[str]) -> None:
-        self._served_by = world.services()
         # VBOX_USER_HOME and VBOX_IPC_SOCKETID choose the world of the client and must reach it.
         self._process = subprocess.Popen(
             list(argv),
@@ -57,6 +56,8 @@ class Call:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        # Looked at while the client starts: before it, each call would take that much longer.
+        self._served_by = world.services()
 
     def answer(self, timeout: float) -> Answer:
         """Wait for its end; raises subprocess.TimeoutExpired after that many seconds."""

@@ -130,35 +130,34 @@ def test_the_real_process(monkeypatch):
         client.run_process([sys.executable, "-c", "import time; time.sleep(60)"], 0.2)
 
 
-def test_a_question_that_takes_long_is_asked_a_second_time(monkeypatch, tmp_path):
+@pytest.fixture
+def asked_twice(monkeypatch, tmp_path):
+    """The answer to a question whose first process hangs, and the number of that process."""
     monkeypatch.setattr(client, "SECOND_QUESTION_SECONDS", 0.3)
     first = tmp_path / "first"
     code = (
         "import os, sys, time\n"
-        "try: os.mkdir(sys.argv[1])\n"
+        "try: file = open(sys.argv[1], 'x')\n"
         "except FileExistsError: print('second'); sys.exit()\n"
-        "time.sleep(20); print('first')"
+        "print(os.getpid(), file=file, flush=True); time.sleep(60); print('first')"
     )
     answer = client.run_question([sys.executable, "-c", code, str(first)], 30)
+    return answer, int(first.read_text())
+
+
+def test_a_question_that_takes_long_is_asked_a_second_time(asked_twice):
+    answer, _pid = asked_twice
     assert answer == client.Answer(0, "second\n", "", 2)
     quick = client.run_question([sys.executable, "-c", "print(1)"], 30)
     assert quick.stdout == "1\n"
 
 
-def test_of_two_questions_the_slower_one_is_ended(monkeypatch, tmp_path):
-    monkeypatch.setattr(client, "SECOND_QUESTION_SECONDS", 0.3)
-    pid = tmp_path / "pid"
-    code = (
-        "import os, pathlib, sys, time\n"
-        "file = pathlib.Path(sys.argv[1])\n"
-        "if file.exists(): sys.exit()\n"
-        "file.write_text(str(os.getpid())); time.sleep(60)"
-    )
-    client.run_question([sys.executable, "-c", code, str(pid)], 30)
+def test_of_two_questions_the_slower_one_is_ended(asked_twice):
+    _answer, pid = asked_twice
     end = time.monotonic() + 10
     with pytest.raises(ProcessLookupError):
         while time.monotonic() < end:
-            os.kill(int(pid.read_text()), 0)
+            os.kill(pid, 0)
 
 
 @pytest.mark.parametrize(
