@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +18,39 @@ import interrupt
 
 
 @pytest.fixture(scope="session")
-def killed_and_run_again() -> Iterator[datacenter.Run]:
-    """The first run is killed while control planes join; `make chaos` does it in every layer."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collection, built and installed as a user does it."""
+    folder = tmp_path_factory.mktemp("installed")
+    galaxy = str(datacenter.BIN / "ansible-galaxy")
+    config = folder / "ansible.cfg"
+    config.write_text("[defaults]\n", encoding="utf-8")
+    environment = {**datacenter.environment(), "ANSIBLE_CONFIG": str(config)}
+    subprocess.run(
+        [galaxy, "collection", "build", "--output-path", str(folder)],
+        cwd=datacenter.ROOT,
+        env=environment,
+        check=True,
+    )
+    (tarball,) = folder.glob("virtual-datacenter-*.tar.gz")
+    subprocess.run(
+        [galaxy, "collection", "install", str(tarball), "--offline", "-p", str(folder)],
+        cwd=folder,
+        env=environment,
+        check=True,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def killed_and_run_again(installed: Path) -> Iterator[datacenter.Run]:
+    """The checkout's run is killed while control planes join; the installed collection goes on.
+
+    `make chaos` kills in every layer.
+    """
     datacenter.destroy()
     try:
         interrupt.kill_in_layer(6, 25)
-        yield datacenter.playbook("site")
+        yield datacenter.installed_site(installed)
     finally:
         datacenter.destroy()
 

@@ -66,8 +66,10 @@ def extra_vars(name: str = NAME) -> list[str]:
     ]
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+def environment(installed: Path | None = None) -> dict[str, str]:
+    """What Ansible needs; with a folder, its collections are those installed there."""
+    found = {} if installed is None else {"ANSIBLE_COLLECTIONS_PATH": str(installed)}
+    return {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", **found}
 
 
 def command(playbook: str | Path, *arguments: str, inventory: Path = LAB) -> list[str]:
@@ -109,6 +111,13 @@ def run(
 
 def playbook(name: str, *arguments: str, inventory: Path = LAB) -> Run:
     return run(command(ROOT / "playbooks" / f"{name}.yml", *arguments, inventory=inventory))
+
+
+def installed_site(folder: Path) -> Run:
+    """The playbook `site` and the inventory as installed, away from the checkout."""
+    inventory = folder / "ansible_collections" / "virtual" / "datacenter" / "inventories" / "lab"
+    argv = command("virtual.datacenter.site", inventory=inventory)
+    return run(argv, cwd=folder, env=environment(folder))
 
 
 def destroy(state: bool = True) -> Run:

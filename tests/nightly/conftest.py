@@ -40,11 +40,9 @@ def machine_command(built: Path, room: Path, port: int, key: str, log: Path) -> 
     command += ["-m", "4096", "-serial", f"file:{log}", "-kernel", str(built / "vmlinuz")]
     command += ["-initrd", str(built / "initrd")]
     options = "console=ttyS0 root=/dev/vda rw mitigations=off panic=1 quiet"
-    # systemd puts the key where sshd looks for it, and lets sshd listen for VMs too (ssh -R).
-    listen = "f /etc/ssh/sshd_config.d/nightly.conf - - - - GatewayPorts clientspecified"
-    for name, value in (("ssh.authorized_keys.root", key), ("tmpfiles.extra", listen)):
-        encoded = base64.b64encode(f"{value}\n".encode()).decode()
-        options += f" systemd.set_credential_binary={name}:{encoded}"
+    # systemd puts the key where sshd looks for it.
+    encoded = base64.b64encode(f"{key}\n".encode()).decode()
+    options += f" systemd.set_credential_binary=ssh.authorized_keys.root:{encoded}"
     command += ["-append", options]
     disk = f"file={built / 'root.ext4'},format=raw,if=virtio,cache=unsafe,snapshot=on"
     command += ["-drive", disk, "-drive", f"file={room},format=raw,if=virtio,cache=unsafe"]

@@ -32,6 +32,16 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.image.layout im
 from ansible_collections.virtual.datacenter.plugins.module_utils.image.tools import Tools
 
 EFI_PROGRAM = "/EFI/BOOT/BOOTX64.EFI"
+# What makes the image comes from the image: the program, and Debian's package of it.
+PROGRAMS = {
+    "debugfs": "e2fsprogs",
+    "grub-editenv": "grub2-common",
+    "grub-mkimage": "grub2-common",
+    "lvm": "lvm2",
+    "mke2fs": "e2fsprogs",
+    "mkfs.vfat": "dosfstools",
+    "sfdisk": "fdisk",
+}
 
 
 class Builder:
@@ -95,6 +105,18 @@ class Builder:
             os.utime(source, (self.epoch, self.epoch))
         self.tools.mounts = sorted(places, key=lambda place: place[1])
         os.makedirs(f"{self.boot}/efi", exist_ok=True)
+
+    def check_programs(self) -> None:
+        """Before the disk is touched: a list of packages of one's own is easily too short."""
+        script = 'for name; do command -v "$name" >/dev/null || echo "$name"; done'
+        missing = self.tools.inside(["sh", "-c", script, "sh", *PROGRAMS]).split()
+        if missing:
+            packages = sorted({PROGRAMS[name] for name in missing})
+            raise ImageError(
+                f"The root file system has no {', '.join(missing)}: it needs the packages "
+                f"{', '.join(packages)} too (base_image_packages).",
+                "program_missing",
+            )
 
     def kernels(self) -> list[str]:
         """Versions of the kernels, newest first."""
@@ -289,6 +311,7 @@ def build(
     layout = builder.layout
     say("unpack the root file system")
     builder.unpack(archive)
+    builder.check_programs()
     builder.configure()
     say("make the boot loader")
     builder.boot_loader()
