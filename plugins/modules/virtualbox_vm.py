@@ -978,6 +978,7 @@ class Task:
         self.actual: model.Vm | None = None
         self.note: dict[str, t.Any] = {}
         self.made_off = False
+        self.state_doubted = False
 
     def _journal(self) -> Journal:
         if not self.wish.folder:
@@ -1028,7 +1029,8 @@ class Task:
         if self.made_off:
             # Made in this run, and not started: it has no process.
             return file_reader.read_vm
-        return file_reader.read_vm_with_power if self.wish.state == "present" else reader.read_vm
+        quick = self.wish.state == "present" and not self.state_doubted
+        return file_reader.read_vm_with_power if quick else reader.read_vm
 
     def _read(self) -> None:
         # A VM that was found or made before is read again by its UUID.
@@ -1121,7 +1123,13 @@ class Task:
 
     def carry_out(self, plan: VmPlan) -> None:
         """Apply a plan."""
-        apply.apply_vm(self.client, plan, self.wish, self._journal(), self.note, self.stop_timeout)
+        journal = self._journal()
+        try:
+            apply.apply_vm(self.client, plan, self.wish, journal, self.note, self.stop_timeout)
+        except VirtualBoxError as error:
+            # A settings file may tell of a save or a stop later than VirtualBox does.
+            self.state_doubted = error.state_differs
+            raise
         self.made_off = plan.makes_vm and all(action.kind != "start" for action in plan.actions)
 
 

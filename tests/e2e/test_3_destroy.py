@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,9 +30,16 @@ def world() -> dict[str, str]:
 
 
 def vboxmanage(*arguments: str) -> str:
-    return subprocess.run(
-        [VBOXMANAGE, *arguments], env=world(), check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+    """What VBoxManage answers; it is asked again where its service was just going to sleep."""
+    for _attempt in range(5):
+        asked = subprocess.run(
+            [VBOXMANAGE, *arguments], env=world(), capture_output=True, text=True, check=False
+        )
+        if "Failed to create the VirtualBox object" not in asked.stderr:
+            break
+        time.sleep(0.5)
+    assert asked.returncode == 0, asked.stderr
+    return asked.stdout
 
 
 def output(*argv: str) -> str:
