@@ -23,6 +23,8 @@ LOCK_TEXTS = (
     # The lock was there, and its holder ended while VBoxSVC introduced the two to each other.
     "Failed to assign the machine to the session",
     "Failed to get a console object from the direct session",
+    # A VM is just being started: from the launch to the first word of its process.
+    "while only the process started by LaunchVMProcess",
 )
 # Texts of a step that found its shared lock gone, because another program worked on the VM.
 DISTURBED_TEXTS = (

@@ -225,3 +225,14 @@ def test_lock_errors_are_recognised(recorded_error, name):
 def test_an_error_without_any_text():
     found = errors.from_answer(["VBoxManage", "x"], 1, "", "")
     assert "ended with 1" in str(found)
+
+
+def test_a_vm_that_is_just_being_started_is_asked_again():
+    # As recorded in 7.2.22: showvminfo between startvm and the first word of the VM's process.
+    said = (
+        "VBoxManage: error: An unexpected process (PID=0x00007EC3) has tried to lock the machine "
+        "'a', while only the process started by LaunchVMProcess (PID=0x00007EC0) is allowed\n"
+        "VBoxManage: error: Details: code E_ACCESSDENIED (0x80070005), component MachineWrap, "
+        "interface IMachine, callee nsISupports\n"
+    )
+    assert errors.from_answer(["VBoxManage", "showvminfo"], 1, "", said).refused
