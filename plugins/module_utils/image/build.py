@@ -277,9 +277,9 @@ class Builder:
                         device,
                     ]
                 )
-                self.tools.inside(
-                    ["lvm", "vgcfgrestore", *common, "--file", "/mnt/lvm.txt", self.layout.group]
-                )
+                # It asks where a group of that name is in use: this machine's own, out of its sight.
+                restore = ["lvm", "vgcfgrestore", "--yes", *common, "--file", "/mnt/lvm.txt"]
+                self.tools.inside([*restore, self.layout.group])
         finally:
             self.tools.run(["losetup", "--detach", device])
         with open(path, "rb") as file:
