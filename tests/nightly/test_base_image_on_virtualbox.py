@@ -51,7 +51,7 @@ def builder_medium() -> Path:
         base_image_extra_packages=["debian-archive-keyring", "mmdebstrap", "mtools"],
         # Each character on a console costs milliseconds here, and each order of a tick one.
         base_image_kernel_options="console=ttyS0 quiet systemd.show_status=no mitigations=off"
-        " highres=off nohz=off tsc=reliable",
+        " highres=off nohz=off tsc=reliable panic=1",
         # Room for the root file system, as a cloud image has it.
         base_image_volumes=[
             {"name": "root", "mount": "/", "size_mb": 512},
@@ -92,6 +92,14 @@ def variables(
 
 @pytest.fixture(scope="module")
 def made(vboxhost: Path, variables: dict[str, Any]) -> dict[str, int]:
+    # The emulated processor gives a guest an interrupt twice now and then, which its kernel dies of
+    # (seen after 15 and 63 minutes). The builder starts again by itself, and the next run goes on.
+    for _attempt in range(3):
+        try:
+            return playbooks.run(vboxhost, PLAYBOOK, **variables)
+        except AssertionError as error:
+            if "unreachable: true" not in str(error):
+                raise
     return playbooks.run(vboxhost, PLAYBOOK, **variables)
 
 
