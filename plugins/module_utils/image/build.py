@@ -277,7 +277,7 @@ class Builder:
                         device,
                     ]
                 )
-                # It asks where a group of that name is in use: this machine's own, out of its sight.
+                # It would ask where this machine uses a group of the same name.
                 restore = ["lvm", "vgcfgrestore", "--yes", *common, "--file", "/mnt/lvm.txt"]
                 self.tools.inside([*restore, self.layout.group])
         finally:
