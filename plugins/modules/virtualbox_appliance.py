@@ -407,8 +407,8 @@ class Task:
                 apply.insist(self.client, action)
 
     def settle(self) -> None:
-        """Nothing is left to be done, so a note is of no more use."""
-        if self.journal is not None and self.note:
+        """Nothing is left to be done: a note is of no more use, nor is a folder without one."""
+        if self.journal is not None:
             self.journal.end()
 
     def shown(self) -> list[dict[str, t.Any]]:

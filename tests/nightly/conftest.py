@@ -28,14 +28,13 @@ DISK_BYTES = 24 * 1024**3
 
 @pytest.fixture(scope="session")
 def built() -> Path:
-    """The folder with emulator and disk; making it takes minutes, once."""
-    done = subprocess.run([HERE / "build"], stdout=subprocess.PIPE, text=True, check=True)
-    return Path(done.stdout.split()[-1])
+    """The folder with the machine's disk; making it takes minutes, once."""
+    return emulator.built("build")
 
 
 def machine_command(built: Path, room: Path, port: int, key: str, log: Path) -> list[str]:
     """The command of the machine that VirtualBox runs on."""
-    command = emulator.command(built)
+    command = emulator.command()
     command += ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "EPYC", "-smp", "2"]
     command += ["-m", "4096", "-serial", f"file:{log}", "-kernel", str(built / "vmlinuz")]
     command += ["-initrd", str(built / "initrd")]
@@ -79,7 +78,7 @@ def ssh(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     with room.open("wb") as file:
         file.truncate(DISK_BYTES)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", room], check=True)
-    environment = emulator.environment(built, folder)
+    environment = emulator.environment(folder)
     machine = subprocess.Popen(machine_command(built, room, port, public, log), env=environment)
     try:
         while subprocess.run(["ssh", "-F", config, "vboxhost", "true"], check=False).returncode:

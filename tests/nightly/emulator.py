@@ -1,17 +1,32 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Debian's own emulator, unpacked in a folder, by its own loader and libraries."""
+"""The emulator, in a folder of its own, by its own loader and libraries."""
 
 from __future__ import annotations
 
+import functools
 import os
+import subprocess
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
 
-def command(built: Path) -> list[str]:
+
+def built(script: str) -> Path:
+    """The folder that a script of this one builds, once."""
+    done = subprocess.run([HERE / script], stdout=subprocess.PIPE, text=True, check=True)
+    return Path(done.stdout.split()[-1])
+
+
+@functools.cache
+def _tree() -> Path:
+    return built("build-emulator") / "tree"
+
+
+def command() -> list[str]:
     """Starts a bare machine."""
-    tree = built / "emulator"
+    tree = _tree()
     library = tree / "usr/lib/x86_64-linux-gnu"
     argv = [str(tree / "lib64/ld-linux-x86-64.so.2"), "--library-path", str(library)]
     argv += [str(tree / "usr/bin/qemu-system-x86_64")]
@@ -20,7 +35,6 @@ def command(built: Path) -> list[str]:
     return [*argv, "-nographic", "-nodefaults", "-no-reboot"]
 
 
-def environment(built: Path, folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """What the command needs beside its arguments."""
-    modules = str(built / "emulator/usr/lib/x86_64-linux-gnu/qemu")
-    return {**os.environ, "QEMU_MODULE_DIR": modules, "TMPDIR": str(folder)}
+    return {**os.environ, "TMPDIR": str(folder)}

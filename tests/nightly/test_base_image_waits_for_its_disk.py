@@ -76,17 +76,17 @@ def wait_for(console: Path, said: Callable[[str], bool]) -> str:
         time.sleep(1)
 
 
-def test_a_disk_that_comes_late_is_waited_for(built: Path, tmp_path: Path) -> None:
+def test_a_disk_that_comes_late_is_waited_for(tmp_path: Path) -> None:
     disk = playbooks.make_image().with_suffix(".raw")
     take_kernel(disk, tmp_path)
     copy = tmp_path / "disk.raw"
     subprocess.run(["cp", "--sparse=always", disk, copy], check=True)
     console, monitor = tmp_path / "console", tmp_path / "monitor"
-    command = [*emulator.command(built), "-accel", "tcg", "-m", "1024", "-net", "none"]
+    command = [*emulator.command(), "-accel", "tcg", "-m", "1024", "-net", "none"]
     command += ["-serial", f"file:{console}", "-qmp", f"unix:{monitor},server=on,wait=off"]
     command += ["-kernel", str(tmp_path / "vmlinuz"), "-initrd", str(tmp_path / "initrd")]
     command += ["-append", "root=/dev/mapper/system-root ro console=ttyS0"]
-    with subprocess.Popen(command, env=emulator.environment(built, tmp_path)) as machine:
+    with subprocess.Popen(command, env=emulator.environment(tmp_path)) as machine:
         try:
             wait_for(console, lambda text: "Waiting for root" in text)
             time.sleep(LATE_SECONDS)
