@@ -978,7 +978,6 @@ class Task:
         self.actual: model.Vm | None = None
         self.note: dict[str, t.Any] = {}
         self.made_off = False
-        self.state_doubted = False
 
     def _journal(self) -> Journal:
         if not self.wish.folder:
@@ -1029,8 +1028,7 @@ class Task:
         if self.made_off:
             # Made in this run, and not started: it has no process.
             return file_reader.read_vm
-        quick = self.wish.state == "present" and not self.state_doubted
-        return file_reader.read_vm_with_power if quick else reader.read_vm
+        return file_reader.read_vm_with_power if self.wish.state == "present" else reader.read_vm
 
     def _read(self) -> None:
         # A VM that was found or made before is read again by its UUID.
@@ -1112,6 +1110,8 @@ class Task:
         """Nothing is left to be done, so a note about an interrupted run is of no more use."""
         if self.actual is not None or (self.wish.state == "absent" and self.wish.folder):
             self._journal().end()
+        if self.wish.state == "saved" and self.actual is not None:
+            apply.keep_saved_state(self.client, self.actual.uuid)
 
     def _looked_into(self, plan: VmPlan) -> VmPlan:
         """What only a further read can tell, and only some plans need."""
@@ -1123,13 +1123,7 @@ class Task:
 
     def carry_out(self, plan: VmPlan) -> None:
         """Apply a plan."""
-        journal = self._journal()
-        try:
-            apply.apply_vm(self.client, plan, self.wish, journal, self.note, self.stop_timeout)
-        except VirtualBoxError as error:
-            # A settings file may tell of a save or a stop later than VirtualBox does.
-            self.state_doubted = error.state_differs
-            raise
+        apply.apply_vm(self.client, plan, self.wish, self._journal(), self.note, self.stop_timeout)
         self.made_off = plan.makes_vm and all(action.kind != "start" for action in plan.actions)
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import glob
 import os
 import typing as t
+from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
     model,
     parser,
     reader,
+    saves,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.actions import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
@@ -136,6 +138,18 @@ def change_state(client: Client, action: Action) -> None:
             f"not {model.power(states[0])}",
             error_code="TIMEOUT",
         )
+
+
+def keep_saved_state(client: Client, uuid: str) -> None:
+    """See that the settings file names the saved state: each change has it written once more."""
+    try:
+        path = dict(saves.machine_entries())[uuid]
+        unnamed = saves.unnamed_state(saves.read_settings(path), path)
+    except (OSError, KeyError, ElementTree.ParseError):
+        return
+    if unnamed and reader.read_state(client, uuid) in model.SAVED_STATES:
+        for value in ((unnamed,), ()):
+            client.write("setextradata", uuid, model.SAVED, *value, still_wanted=lambda: True)
 
 
 # --- leftovers and removal --------------------------------------------------------------------

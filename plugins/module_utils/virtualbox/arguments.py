@@ -147,9 +147,8 @@ def converge(
     """Read and plan, apply, read and plan again until nothing is left to be done.
 
     A call that broke off in the middle (timeout, service killed) is not repeated blindly: the state
-    is read and planned anew, and that plan is carried out. So it is where a VM turns out to be in
-    another state than it was read in. After an interrupted run also a refusal is worth another
-    look: VBoxSVC may still have been at work on the object.
+    is read and planned anew, and that plan is carried out. After an interrupted run also a refusal
+    is worth another look: VBoxSVC may still have been at work on the object.
     """
     first = plan = make_plan()
     done: list[Action] = []
@@ -161,8 +160,7 @@ def converge(
             carry_out(plan)
         except VirtualBoxError as error:
             recovering = any(action.kind == "clean" for action in plan.actions)
-            look_again = error.outcome_unknown or error.state_differs or recovering
-            if attempt == ATTEMPTS - 1 or not look_again:
+            if attempt == ATTEMPTS - 1 or not (error.outcome_unknown or recovering):
                 raise
             pause(RECOVERY_SECONDS)
         plan = make_plan()

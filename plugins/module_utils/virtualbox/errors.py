@@ -133,11 +133,6 @@ class VirtualBoxError(Exception):
         return self.server_gone
 
     @property
-    def state_differs(self) -> bool:
-        """The VM is in another state than it was read in: the call did nothing."""
-        return "is not mutable (state is" in self.stderr
-
-    @property
     def not_found(self) -> bool:
         """The VM, medium or other object of the call does not exist."""
         return (

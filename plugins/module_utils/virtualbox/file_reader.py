@@ -196,7 +196,10 @@ def read_vm(client: Client, uuid: str) -> model.Vm | None:
     """A VM that has no process, or whose power does not matter; None if it is gone."""
     try:
         path = dict(saves.machine_entries())[uuid]
-        info, settings = shown(saves.read_settings(path), path, locator(path))
+        text = saves.read_settings(path)
+        info, settings = shown(text, path, locator(path))
+        if saves.unnamed_state(text, path):
+            raise DoubtError("there is a saved state that the file does not name")
         return reader.build_vm(info, settings)
     except (DoubtError, VirtualBoxError, OSError, KeyError, ValueError, ElementTree.ParseError):
         return reader.read_vm(client, uuid)

@@ -31,6 +31,8 @@ class MachineFile:
 
     vm: model.Vm
     settings: dict[str, t.Any]
+    # It may have a saved state of which the file does not tell.
+    state_doubted: bool = False
 
     @property
     def guest_properties(self) -> dict[str, str]:

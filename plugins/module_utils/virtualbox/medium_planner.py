@@ -240,7 +240,9 @@ def _medium_changes(before: Medium, after: Medium) -> t.Iterator[Action]:
     argv: tuple[str, ...]
     if after.size_mb is not None and after.size_mb != before.size_mb:
         _check_idle(before, "grown")
-        argv = ("modifymedium", "disk", after.path, "--resize", str(after.size_mb))
+        # The option that counts in MB refuses growth by much as a slip of the pen.
+        size = str(after.size_mb * 1024 * 1024)
+        argv = ("modifymedium", "disk", after.path, "--resizebyte", size)
         yield Action("grow", f"grow medium {after.path} to {after.size_mb} MiB", argv, slow=True)
     if after.type is not None and after.type != before.type:
         argv = ("modifymedium", "disk", after.path, "--type", after.type)

@@ -18,6 +18,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
 MARK = "virtual.datacenter/managed-by"
 # Extra data of a VM: the address that the data center has planned for it.
 ADDRESS = "virtual.datacenter/address"
+# There for a moment, so that VirtualBox writes the settings file.
+SAVED = "virtual.datacenter/saved"
 
 # Left: what a task says and a result shows. Right: what VBoxManage takes.
 NIC_TYPES = {

@@ -22,6 +22,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     machine_file,
     model,
     parser,
+    reader,
     saves,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
@@ -101,7 +102,9 @@ def registry() -> dict[str, str]:
 def read_file(path: str) -> MachineFile | str:
     """A VM, or why its settings file cannot be read."""
     try:
-        return machine_file.machine_file(saves.read_settings(path), path)
+        text = saves.read_settings(path)
+        doubted = bool(saves.unnamed_state(text, path))
+        return replace(machine_file.machine_file(text, path), state_doubted=doubted)
     except OSError as error:
         return str(error.strerror)
     except (VirtualBoxError, ValueError) as error:
@@ -153,6 +156,12 @@ def _listed(
     return [uuid for _name, uuid in listed], lost
 
 
+def _state(client: Client, machine: MachineFile) -> str | None:
+    if machine.vm.off and machine.state_doubted:
+        return reader.read_state(client, machine.vm.uuid)
+    return machine.vm.state
+
+
 def read_all(client: Client) -> Survey:
     """All VMs, each with its state.
 
@@ -184,7 +193,7 @@ def read_all(client: Client) -> Survey:
             continue
         machine = _resolve(client, uuid, found) if isinstance(found, str) else found
         if machine is not None:
-            state = "running" if uuid in running else machine.vm.state
+            state = "running" if uuid in running else _state(client, machine)
             machines.append(replace(machine, vm=replace(machine.vm, state=state)))
     return Survey(
         tuple(sorted(machines, key=lambda item: (item.vm.name, item.vm.uuid))),

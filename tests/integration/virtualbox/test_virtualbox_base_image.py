@@ -122,7 +122,7 @@ def test_the_disk_becomes_the_base_medium_and_the_builder_goes(
     world, written, play, room, image, tmp_path, killed_at
 ):
     world.vbox(
-        "createvm", "--name", "precious", "--basefolder", str(world.folder / "own"), "--register"
+        "createvm", "--name", "precious", "--basefolder", str(tmp_path / "own"), "--register"
     )
     if killed_at:
         play("--limit=host1", until=killed_at)

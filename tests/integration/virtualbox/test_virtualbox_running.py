@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from pathlib import Path
@@ -101,6 +102,22 @@ def test_paused_and_saved(world, machine):
     before = printed(world)
     world.change(MODULE, name="vm", state="running")
     wait_for_print(world, before)
+
+
+def test_a_saved_state_that_virtualbox_did_not_write_down(world, machine):
+    world.run(MODULE, **machine, state="running")
+    saved = world.run(MODULE, name="vm", state="saved")["vm"]
+    # As the file is when the process of the VM has ended before the service came to it.
+    file = Path(saved["settings_file"])
+    file.write_text(re.sub(r' stateFile="[^"]*"', "", file.read_text()))
+    assert [vm["state"] for vm in world.run("virtualbox_vm_info")["vms"]] == ["saved"]
+    refused = world.fail(MODULE, name="vm", cpus=2)
+    assert "discard_saved_state" in refused["msg"]
+    world.same(MODULE, name="vm", state="saved")
+    world.kill("VBoxSVC")
+    world.settle()
+    assert [vm["state"] for vm in world.run("virtualbox_vm_info")["vms"]] == ["saved"]
+    assert "virtual.datacenter/saved" not in world.vbox("getextradata", "vm", "enumerate")
 
 
 def test_a_saved_state_is_lost_only_when_told_so(world, machine):

@@ -434,22 +434,6 @@ def test_a_call_that_broke_off_is_planned_anew():
     assert [action.kind for action in outcome.actions] == ["modify", "attach"]
 
 
-def test_a_vm_in_another_state_than_it_was_read_in_is_planned_anew():
-    tries = []
-
-    def carry_out(plan):
-        tries.append(plan)
-        if len(tries) == 1:
-            text = "VBoxManage: error: The machine is not mutable (state is Saved)\n"
-            raise VirtualBoxError("no", stderr=text)
-
-    outcome = arguments.converge(
-        plans(CHANGE, CHANGE, NOTHING), carry_out, False, lambda seconds: None
-    )
-    assert tries == [CHANGE, CHANGE]
-    assert outcome.after == "new"
-
-
 def test_a_refusal_is_final():
     def carry_out(plan):
         raise VirtualBoxError("no")

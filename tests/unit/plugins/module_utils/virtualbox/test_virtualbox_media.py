@@ -254,7 +254,7 @@ def test_move():
     plan = plan_medium(DISK, wish("/new/e.vdi", size_mb=101))
     assert argv(plan) == [
         ["modifymedium", "disk", "/d.vdi", "--move", "/new/e.vdi"],
-        ["modifymedium", "disk", "/new/e.vdi", "--resize", "101"],
+        ["modifymedium", "disk", "/new/e.vdi", "--resizebyte", str(101 * 1024**2)],
     ]
     assert plan.before.path == "/d.vdi" and plan.after.path == "/new/e.vdi"
     assert [action.kind for action in plan_medium(DISK, wish("/e.vdi"), True).actions] == [
@@ -364,7 +364,7 @@ def perform(medium, actions):
         change = {
             "--move": lambda value: {"path": value},
             "--setlocation": lambda value: {"path": value},
-            "--resize": lambda value: {"size_mb": int(value)},
+            "--resizebyte": lambda value: {"size_mb": int(value) // 1024**2},
             "--type": lambda value: {"type": value},
             "--description": lambda value: {"description": value},
             "--compact": lambda: {"unused_mb": 0},

@@ -836,7 +836,7 @@ def test_convert_and_grow():
     plan = plan_medium(None, medium_wish(source_path="/s.raw", source_size_mb=10, size_mb=64))
     assert calls(plan) == [
         ["convertfromraw", "/s.raw", "/d.vdi", "--format", "VDI", "--variant", "Standard"],
-        ["modifymedium", "disk", "/d.vdi", "--resize", "64"],
+        ["modifymedium", "disk", "/d.vdi", "--resizebyte", str(64 * 1024**2)],
     ]
     plan = plan_medium(
         None, medium_wish(source_path="/s.vmdk", source_raw=False, source_size_mb=64)
@@ -861,7 +861,7 @@ def test_medium_that_cannot_be_made():
 def test_medium_grows_never_shrinks():
     assert plan_medium(DISK, medium_wish(size_mb=100)).actions == ()
     assert calls(plan_medium(DISK, medium_wish(size_mb=101))) == [
-        ["modifymedium", "disk", "/d.vdi", "--resize", "101"]
+        ["modifymedium", "disk", "/d.vdi", "--resizebyte", str(101 * 1024**2)]
     ]
     with pytest.raises(VirtualBoxError, match="cannot shrink"):
         plan_medium(DISK, medium_wish(size_mb=99))

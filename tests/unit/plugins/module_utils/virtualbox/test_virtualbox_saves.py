@@ -149,3 +149,18 @@ def test_a_reader_does_not_wait_for_ever(tmp_path, monkeypatch, copies):
         (tmp_path / name).write_text("<old/>")
     with pytest.raises(FileNotFoundError):
         saves.read_settings(str(tmp_path / "vm.vbox"))
+
+
+@pytest.mark.parametrize(
+    "attribute, folder", [("", "Snapshots"), ('snapshotFolder="S &amp; T" ', "S & T")]
+)
+def test_a_saved_state_that_the_file_does_not_name(tmp_path, attribute, folder):
+    path = str(tmp_path / "vm.vbox")
+    text = f'<Machine {attribute}stateFile="Snapshots/1.sav"/>'.encode()
+    assert saves.unnamed_state(text, path) == ""
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "1.sav").touch()
+    (tmp_path / folder / "2.vdi").touch()
+    assert saves.unnamed_state(text, path) == ""
+    (tmp_path / folder / "2.sav").touch()
+    assert saves.unnamed_state(text, path) == "2.sav"

@@ -189,6 +189,16 @@ def test_one_call_for_all(service):
     assert service.calls == [("list", "runningvms")]
 
 
+def test_a_saved_state_beside_a_file_that_names_none_is_asked_for(service, tmp_path):
+    service.add(U1, settings("a", U1))
+    (tmp_path / "Snapshots").mkdir()
+    (tmp_path / "Snapshots/2026-11-27T04-14-15-674716000Z.sav").touch()
+    question = ("showvminfo", U1, "--machinereadable")
+    service.answers[question] = Answer(0, f'UUID="{U1}"\nVMState="saved"\n', "")
+    assert [item.vm.state for item in service.read().machines] == ["saved"]
+    assert service.calls == [("list", "runningvms"), question]
+
+
 def test_an_inaccessible_vm_is_told(service):
     service.add(U1, settings("vm", U1))
     service.add(U2, b"<nonsense")
