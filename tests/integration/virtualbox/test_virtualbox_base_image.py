@@ -16,7 +16,6 @@ import signal
 import sys
 
 import pytest
-
 from world import ROOT
 
 PLAYBOOK = str(ROOT / "playbooks/base_image.yml")
@@ -63,7 +62,7 @@ def play(world, room, tmp_path):
             playbook,
         )
         output = ""
-        while until and not re.search(rf"TASK \[{until}", output):
+        while until and f"TASK [{until}" not in output:
             line = process.stdout.readline()
             assert line, output
             output += line
@@ -115,17 +114,14 @@ def changed(output: str) -> int:
     return sum(int(number) for number in re.findall(r"\bchanged=(\d+)", output))
 
 
-@pytest.mark.parametrize(
-    "killed_at", [None, "Register it as base medium", "Put the manifest", "Remove the builder"]
-)
+@pytest.mark.parametrize("killed_at", ["Register it as base medium", "Remove the builder"])
 def test_the_disk_becomes_the_base_medium_and_the_builder_goes(
     world, written, play, room, image, tmp_path, killed_at
 ):
     world.vbox(
         "createvm", "--name", "precious", "--basefolder", str(tmp_path / "own"), "--register"
     )
-    if killed_at:
-        play("--limit=host1", until=killed_at)
+    play("--limit=host1", until=killed_at)
     play("--limit=host1")
     assert world.names() == ['"precious"']
     assert os.listdir(world.vms) == []
