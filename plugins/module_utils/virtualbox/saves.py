@@ -9,8 +9,9 @@ leaves no `X`: without VirtualBox.xml the next service starts as if no VM had ev
 answers so without an error; without its .vbox file a VM is listed as inaccessible. Such saves are
 carried to their end here.
 
-Where the process of a VM is gone before the service has noted its saved state (one of some 30 on a
-busy host, 7.2.22), the file is written without that state, and the service forgets it when it ends.
+Where the process of a VM is gone before the service has noted its saved state (3 of some 90 saves
+beside another running VM, 7.2.22), the file is written without it. The service knows it until its
+end, and then no more.
 """
 
 from __future__ import annotations

@@ -114,14 +114,14 @@ def changed(output: str) -> int:
     return sum(int(number) for number in re.findall(r"\bchanged=(\d+)", output))
 
 
-@pytest.mark.parametrize("killed_at", ["Register it as base medium", "Remove the builder"])
 def test_the_disk_becomes_the_base_medium_and_the_builder_goes(
-    world, written, play, room, image, tmp_path, killed_at
+    world, written, play, room, image, tmp_path
 ):
     world.vbox(
         "createvm", "--name", "precious", "--basefolder", str(tmp_path / "own"), "--register"
     )
-    play("--limit=host1", until=killed_at)
+    for killed_at in ("Register it as base medium", "Remove the builder"):
+        play("--limit=host1", until=killed_at)
     play("--limit=host1")
     assert world.names() == ['"precious"']
     assert os.listdir(world.vms) == []
@@ -129,7 +129,6 @@ def test_the_disk_becomes_the_base_medium_and_the_builder_goes(
     medium = room["datacenter_base_medium"]
     world.vbox("clonemedium", "disk", medium, str(tmp_path / "copy.raw"), "--format", "RAW")
     assert (tmp_path / "copy.raw").read_bytes() == image
-    assert changed(play("--check")) == 0
     assert changed(play()) == 0
     other = play(ok=False, base_image_boot_size_mb=300)
     assert "is not the image that these inputs make" in other
