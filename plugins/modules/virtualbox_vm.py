@@ -1111,7 +1111,7 @@ class Task:
         if self.actual is not None or (self.wish.state == "absent" and self.wish.folder):
             self._journal().end()
         if self.wish.state == "saved" and self.actual is not None:
-            apply.keep_saved_state(self.client, self.actual.uuid)
+            apply.keep_saved_state(self.client, self.actual)
 
     def _looked_into(self, plan: VmPlan) -> VmPlan:
         """What only a further read can tell, and only some plans need."""

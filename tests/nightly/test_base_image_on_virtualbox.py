@@ -51,7 +51,7 @@ def builder_medium() -> Path:
         base_image_extra_packages=["debian-archive-keyring", "mmdebstrap", "mtools"],
         # Each character on a console costs milliseconds here, and each order of a tick one.
         base_image_kernel_options="console=ttyS0 quiet systemd.show_status=no mitigations=off"
-        " highres=off nohz=off tsc=reliable panic=1",
+        " highres=off nohz=off tsc=reliable",
         # Room for the root file system, as a cloud image has it.
         base_image_volumes=[
             {"name": "root", "mount": "/", "size_mb": 512},

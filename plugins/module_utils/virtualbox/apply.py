@@ -9,7 +9,6 @@ from __future__ import annotations
 import glob
 import os
 import typing as t
-from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
     model,
@@ -140,16 +139,15 @@ def change_state(client: Client, action: Action) -> None:
         )
 
 
-def keep_saved_state(client: Client, uuid: str) -> None:
-    """See that the settings file names the saved state: each change has it written once more."""
+def keep_saved_state(client: Client, vm: model.Vm) -> None:
+    """See that the file of a saved VM names its state: each change has it written once more."""
     try:
-        path = dict(saves.machine_entries())[uuid]
-        unnamed = saves.unnamed_state(saves.read_settings(path), path)
-    except (OSError, KeyError, ElementTree.ParseError):
+        unnamed = saves.unnamed_state(saves.read_settings(vm.settings_file), vm.settings_file)
+    except OSError:
         return
-    if unnamed and reader.read_state(client, uuid) in model.SAVED_STATES:
+    if unnamed:
         for value in ((unnamed,), ()):
-            client.write("setextradata", uuid, model.SAVED, *value, still_wanted=lambda: True)
+            client.write("setextradata", vm.uuid, model.SAVED, *value, still_wanted=lambda: True)
 
 
 # --- leftovers and removal --------------------------------------------------------------------
