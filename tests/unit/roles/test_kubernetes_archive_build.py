@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the virtual.datacenter contributors
-"""The pure parts of tests/artefacts/kubernetes/build: its cache key, its images, its checks."""
+"""The pure parts of the builder of role kubernetes_archive: its cache key, its images, its checks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import pytest
 if sys.version_info < (3, 11):
     pytest.skip("the build script runs on Python 3.11 and later", allow_module_level=True)
 
-FOLDER = Path(__file__).resolve().parents[2] / "artefacts" / "kubernetes"
+FOLDER = Path(__file__).resolve().parents[3] / "roles" / "kubernetes_archive" / "files"
 
 
 def load(script: Path):
