@@ -1,11 +1,13 @@
 # Thin on purpose: one line a target, no logic. Every target also runs alone.
-.PHONY: setup tools host site destroy image test lint unit sanity integration molecule e2e chaos nightly bench
+.PHONY: setup programs tools host site destroy image test lint unit sanity integration molecule e2e chaos nightly bench
 SCENARIO ?= --all
 
 setup:
 	@./setup
-tools: setup
+programs: setup
 	@./setup test
+tools: programs
+	.venv/bin/ansible-playbook -i inventories/lab tests/tools/host.yml
 host: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/lab_host.yml
 site: host
@@ -20,7 +22,7 @@ test:
 	$(MAKE) e2e
 lint: setup
 	tests/tools/lint
-unit: tools
+unit: programs
 	.venv/bin/python -m pytest tests/unit
 sanity: setup
 	tests/tools/sanity
@@ -28,7 +30,7 @@ integration: host tools
 	.venv/bin/python -m pytest --numprocesses=2 --durations=12 tests/integration
 molecule: host tools
 	tests/tools/molecule $(SCENARIO)
-e2e: host
+e2e: host tools
 	.venv/bin/python -m pytest -rP tests/e2e
 chaos: host tools
 	FAULT_ROUNDS=50 .venv/bin/python -m pytest --numprocesses=2 -k "is_killed or random_moment" tests/integration
@@ -37,5 +39,5 @@ chaos: host tools
 nightly: host tools
 	.venv/bin/python -m pytest -rP tests/nightly
 	BASE_IMAGE_SUITE=bookworm BASE_IMAGE_FIRMWARE=efi tests/tools/molecule base_image
-bench: host
+bench: host tools
 	.venv/bin/python tests/bench/bench_virtualbox.py

@@ -63,6 +63,8 @@ def extra_vars(name: str = NAME) -> list[str]:
         f"datacenter_ssh_port={SSH_PORT}",
         "-e",
         f"datacenter_api_port={API_PORT}",
+        "-e",
+        "datacenter_virtualbox_rehearsal=true",
     ]
 
 

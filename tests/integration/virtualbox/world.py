@@ -216,7 +216,7 @@ class World:
 def find_vboxmanage() -> str:
     found = shutil.which("VBoxManage", path=f"{os.environ['PATH']}:{USUAL}")
     if found is None:
-        pytest.fail("there is no VBoxManage on this machine: run 'make host' first", pytrace=False)
+        pytest.fail("there is no VBoxManage on this machine: run 'make tools' first", pytrace=False)
     return found
 
 
