@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.virtual.datacenter.plugins.plugin_utils.address_plan import address_plan
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.address import address_plan
 
 
 class FilterModule:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.virtual.datacenter.plugins.plugin_utils.inventory_view import (
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.inventory import (
     host_memory_mb,
     host_networks,
     inventory_machines,

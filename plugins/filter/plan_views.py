@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.virtual.datacenter.plugins.plugin_utils.plan_views import (
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.views import (
     backends,
     cluster_nodes,
     gateway_view,

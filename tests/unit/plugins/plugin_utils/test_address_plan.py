@@ -10,7 +10,7 @@ import ipaddress
 from typing import Any
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.plugin_utils.address_plan import (
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.address import (
     address_plan,
     mac_address,
 )
