@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Any
+
+import netaddr
 
 ROLE_GROUPS = ("gateway", "load_balancer", "control_plane", "worker")
 
@@ -32,6 +33,8 @@ def inventory_machines(
                 "address": variables.get("machine_address"),
                 "cpus": int(variables.get("machine_cpus", defaults["cpus"])),
                 "memory_mb": int(variables.get("machine_memory_mb", defaults["memory_mb"])),
+                "disks": variables.get("machine_disks") or [],
+                "volume_groups": variables.get("machine_volume_groups") or [],
                 "host": str(variables.get("machine_host", defaults["host"])),
             }
         )
@@ -48,10 +51,8 @@ def host_networks(hosts: list[str], hostvars: Mapping[str, Any]) -> list[dict[st
             for entry in [found.get("ipv4"), *found.get("ipv4_secondaries", [])]:
                 if not entry or not entry.get("network"):
                     continue
-                network = ipaddress.IPv4Network(
-                    f"{entry['network']}/{entry['netmask']}", strict=False
-                )
-                if network.is_loopback or network.prefixlen == 0:
+                network = netaddr.IPNetwork(f"{entry['network']}/{entry['netmask']}").cidr
+                if network.is_loopback() or network.prefixlen == 0:
                     continue
                 networks.append(
                     {"host": str(host), "interface": str(interface), "network": str(network)}

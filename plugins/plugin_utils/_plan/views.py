@@ -1,62 +1,67 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Views of the address plan: the part that one role needs, in the words of that role."""
+"""Views of the plan: the part that one role needs, in the words of that role.
+
+Each takes the plan as the plain data that `address_plan` returns.
+"""
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Mapping
 from typing import Any
 
-Plan = dict[str, Any]
+import netaddr
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Plan
 
 
-def gateway_view(plan: Plan) -> dict[str, Any]:
+def gateway_view(data: Mapping[str, Any]) -> dict[str, Any]:
     """What the gateway serves: its uplink, its segments, reserved hosts and further records."""
-    legs = plan["machines"][plan["gateway"]]["nics"]
+    plan = Plan.from_dict(data)
+    legs = plan.machines[plan.gateway].nics if plan.gateway else []
     keys = ("name", "subnet", "prefix", "dhcp_start", "dhcp_end", "reaches")
-    hosts = [
-        {
-            "name": machine["name"],
-            "mac": machine["nics"][0]["mac"],
-            "address": machine["address"],
-            "segment": machine["segment"],
-        }
-        for machine in plan["machines"].values()
-        if machine["address"]
-    ]
-    floating = plan["floating_ip"]
+    floating = plan.floating_ip
     return {
-        "uplink_interface": next(nic["name"] for nic in legs if nic["kind"] == "nat"),
+        "uplink_interface": next(nic.name for nic in legs if nic.kind == "nat"),
         "segments": [
             {
-                **{key: segment[key] for key in keys if segment[key] is not None},
+                **{key: getattr(segment, key) for key in keys if getattr(segment, key) is not None},
                 "interface": name,
-                "address": segment["router"],
+                "address": segment.router,
             }
-            for name, segment in plan["segments"].items()
+            for name, segment in plan.segments.items()
         ],
-        "hosts": hosts,
-        "records": [{"name": floating["name"], "address": floating["address"]}] if floating else [],
+        "hosts": [
+            {
+                "name": machine.name,
+                "mac": machine.nics[0].mac,
+                "address": machine.address,
+                "segment": machine.segment,
+            }
+            for machine in plan.machines.values()
+            if machine.address
+        ],
+        "records": [{"name": floating.name, "address": floating.address}] if floating else [],
     }
 
 
-def cluster_nodes(plan: Plan, names: list[str]) -> list[dict[str, Any]]:
-    """The named machines as cluster nodes; the id is the host number, so that it stays."""
+def cluster_nodes(data: Mapping[str, Any], role: str) -> list[dict[str, Any]]:
+    """The machines of a role as cluster nodes; the id is the host number, so that it stays."""
+    plan = Plan.from_dict(data)
     nodes = []
-    for name in names:
-        machine = plan["machines"][name]
-        subnet = ipaddress.IPv4Network(plan["segments"][machine["segment"]]["subnet"])
-        number = int(ipaddress.IPv4Address(machine["address"])) - int(subnet.network_address)
-        nodes.append({"name": name, "address": machine["address"], "id": number})
+    for machine in plan.of_role(role):
+        network = netaddr.IPNetwork(plan.segments[str(machine.segment)].subnet)
+        number = int(netaddr.IPAddress(machine.address)) - int(network.network)
+        nodes.append({"name": machine.name, "address": machine.address, "id": number})
     return nodes
 
 
-def members(plan: Plan, names: list[str]) -> list[dict[str, Any]]:
-    """Name and address of the named machines."""
-    return [{"name": name, "address": plan["machines"][name]["address"]} for name in names]
+def members(data: Mapping[str, Any], role: str | None = None) -> list[dict[str, Any]]:
+    """Name and address of the machines of a role; of all machines without a role."""
+    plan = Plan.from_dict(data)
+    return [{"name": item.name, "address": item.address} for item in plan.of_role(role)]
 
 
-def backends(plan: Plan, names: list[str], port: int) -> list[dict[str, Any]]:
-    """The named machines as servers behind a load balancer."""
-    return [{**member, "port": port} for member in members(plan, names)]
+def backends(data: Mapping[str, Any], role: str, port: int) -> list[dict[str, Any]]:
+    """The machines of a role as servers behind a load balancer."""
+    return [{**member, "port": port} for member in members(data, role)]

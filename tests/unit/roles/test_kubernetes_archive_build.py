@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the virtual.datacenter contributors
-"""The pure parts of the builder of role kubernetes_archive: its cache key, its images, its checks."""
+"""The pure parts of the builder of role kubernetes_archive: cache key, images, checks."""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.address import (
     address_plan,
-    mac_address,
 )
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.machines import mac_address
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Plan
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,8 @@ def machine(name: str, role: str, segment: str | None = None, address: str | Non
         "address": address,
         "cpus": 2,
         "memory_mb": 1024,
+        "disks": [],
+        "volume_groups": [],
         "host": "vbox01",
     }
 
@@ -99,7 +102,7 @@ def test_a_good_plan_has_no_problems_and_every_address() -> None:
         "segment": "edge",
     }
     assert plan["segments"]["edge"]["router"] == "10.70.1.1"
-    assert plan["segments"]["edge"]["broadcast"] == "10.70.1.255"
+    assert plan["segments"]["edge"]["netmask"] == "255.255.255.0"
     assert [nic["name"] for nic in plan["machines"]["gate01"]["nics"]] == [
         "uplink",
         "edge",
@@ -133,6 +136,10 @@ def test_a_good_plan_has_no_problems_and_every_address() -> None:
         (with_machine("cp01", role=None, roles=["worker", "control_plane"]), "exactly one of"),
         (with_machine("lb02", role="control_plane"), "number of control planes is odd"),
         (with_machine("lb02", memory_mb=99999), "fit into its memory"),
+        (with_machine("lb02", disks={"size_mb": 5}), "machine_disks of lb02 is a list of disks"),
+        (with_machine("lb02", disks=[{"size": 5}]), "machine_disks of lb02 is a list of disks"),
+        (with_machine("lb02", disks=[{"size_mb": "5 GB"}]), "size_mb in whole megabytes"),
+        (with_machine("lb02", volume_groups=["data"]), "each with its name: found ['data']"),
         (without("gate01"), "exactly one gateway"),
         (changed(floating_ip="10.70.1.220"), "floating IP is not in a DHCP pool"),
         (changed(floating_ip="10.70.2.50"), "in the segment of every load balancer"),
@@ -159,6 +166,20 @@ def test_what_is_wrong_is_named(config: dict[str, Any], words: str) -> None:
     problems = address_plan(config)["problems"]
     assert any(words in problem for problem in problems), problems
     assert all(" Change " in problem for problem in problems)
+
+
+def test_a_plan_is_the_same_after_it_has_been_plain_data() -> None:
+    data = address_plan(GOOD)["plan"]
+    assert Plan.from_dict(data).as_dict() == data
+
+
+def test_storage_of_a_machine_is_in_the_plan() -> None:
+    groups = [{"name": "data", "disks": ["/dev/sdb"], "volumes": []}]
+    config = with_machine("cp01", disks=[{"size_mb": 4096}], volume_groups=groups)
+    result = address_plan(config)
+    assert result["problems"] == []
+    planned = result["plan"]["machines"]["cp01"]
+    assert (planned["disks"], planned["volume_groups"]) == ([{"size_mb": 4096}], groups)
 
 
 def test_a_machine_does_not_move_when_another_is_added() -> None:

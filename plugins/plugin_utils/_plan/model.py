@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a data center: the shape of what every layer uses.
+
+A filter hands it to Ansible as plain data (`Plan.as_dict`), and a view takes it back
+(`Plan.from_dict`). Addresses, networks and MACs are text; sizes are in MB.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A network card. `kind` is nat (the uplink) or internal (a leg in a segment)."""
+
+    number: int
+    name: str
+    kind: str
+    segment: str | None
+    mac: str
+    address: str | None
+    prefix: int | None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine. A gateway has a leg in every segment, and so no segment of its own."""
+
+    name: str
+    fqdn: str
+    role: str | None
+    cpus: int
+    memory_mb: int
+    disks: list[dict[str, Any]]
+    volume_groups: list[dict[str, Any]]
+    host: str
+    segment: str | None
+    address: str | None
+    prefix: int | None
+    router: str | None
+    nics: list[Nic]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A network of its own with its subnet, router, DHCP pool and the segments that it reaches."""
+
+    name: str
+    subnet: str
+    prefix: int
+    netmask: str
+    router: str
+    dhcp_start: str | None
+    dhcp_end: str | None
+    reaches: list[str]
+
+
+@dataclass(frozen=True)
+class FloatingIp:
+    """The address that one load balancer of a segment holds, and its name."""
+
+    name: str
+    fqdn: str
+    address: str
+    prefix: int
+    segment: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that follows from the inventory. `gateway` is the name of a machine."""
+
+    name: str
+    domain: str
+    gateway: str | None
+    floating_ip: FloatingIp | None
+    segments: dict[str, Segment]
+    machines: dict[str, Machine]
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Plan:
+        floating = data["floating_ip"]
+        return Plan(
+            name=data["name"],
+            domain=data["domain"],
+            gateway=data["gateway"],
+            floating_ip=FloatingIp(**floating) if floating else None,
+            segments={name: Segment(**item) for name, item in data["segments"].items()},
+            machines={
+                name: Machine(**{**item, "nics": [Nic(**nic) for nic in item["nics"]]})
+                for name, item in data["machines"].items()
+            },
+        )
+
+    def of_role(self, role: str | None) -> list[Machine]:
+        """The machines of a role, in the order of the inventory; all of them without a role."""
+        return [item for item in self.machines.values() if role is None or item.role == role]

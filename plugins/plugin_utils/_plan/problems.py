@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong with an inventory, and the parsers that notice it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import netaddr
+
+
+class Problems:
+    """Collects what is wrong, each as one sentence that says which option to change."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def add(self, wanted: str, found: str, change: str) -> None:
+        self.messages.append(f"{wanted}: {found}. Change {change}.")
+
+    def network(self, value: Any, option: str) -> netaddr.IPNetwork | None:
+        """The IPv4 network that an option holds; None, and a problem, if it is none."""
+        wanted = f"{option} must be an IPv4 network such as 10.70.1.0/24"
+        try:
+            network = netaddr.IPNetwork(str(value), version=4)
+        except (netaddr.AddrFormatError, ValueError) as error:
+            self.add(wanted, str(error), option)
+            return None
+        if network.ip != network.network:
+            self.add(wanted, f"{value} has host bits set", option)
+            return None
+        return network
+
+    def address(self, value: Any, option: str) -> netaddr.IPAddress | None:
+        """The IPv4 address that an option holds; None, and a problem, if it is none."""
+        try:
+            return netaddr.IPAddress(str(value), version=4)
+        except (netaddr.AddrFormatError, ValueError) as error:
+            self.add(f"{option} must be an IPv4 address", str(error), option)
+            return None
+
+
+def overlap(one: netaddr.IPNetwork, other: netaddr.IPNetwork) -> bool:
+    """Of two networks that share an address, one lies in the other."""
+    return one in other or other in one
+
+
+def ends(network: netaddr.IPNetwork) -> tuple[netaddr.IPAddress, netaddr.IPAddress]:
+    """The two addresses of a network that no host can have."""
+    return network[0], network[-1]

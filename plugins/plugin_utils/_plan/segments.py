@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The segments of a data center: subnets, routers and DHCP pools, and what they collide with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import netaddr
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import model
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
+    Problems,
+    overlap,
+)
+
+UPLINK = "uplink"
+
+
+class Segment:
+    """A segment while the plan is made, with addresses that can be compared."""
+
+    def __init__(self, data: dict[str, Any], network: netaddr.IPNetwork) -> None:
+        self.name = str(data["name"])
+        self.network = network
+        self.router = network[1]
+        self.reaches = [str(name) for name in data.get("reaches") or []]
+        self.dhcp_start: netaddr.IPAddress | None = None
+        self.dhcp_end: netaddr.IPAddress | None = None
+
+    def in_pool(self, address: netaddr.IPAddress) -> bool:
+        if self.dhcp_start is None or self.dhcp_end is None:
+            return False
+        return bool(self.dhcp_start <= address <= self.dhcp_end)
+
+    def planned(self) -> model.Segment:
+        return model.Segment(
+            name=self.name,
+            subnet=str(self.network),
+            prefix=self.network.prefixlen,
+            netmask=str(self.network.netmask),
+            router=str(self.router),
+            dhcp_start=str(self.dhcp_start) if self.dhcp_start else None,
+            dhcp_end=str(self.dhcp_end) if self.dhcp_end else None,
+            reaches=self.reaches,
+        )
+
+
+def _pool(segment: Segment, data: dict[str, Any], problems: Problems) -> None:
+    where = f"dhcp_start/dhcp_end of segment {segment.name} in datacenter_segments"
+    if not data.get("dhcp_start") and not data.get("dhcp_end"):
+        return
+    start = problems.address(data.get("dhcp_start"), where)
+    end = problems.address(data.get("dhcp_end"), where)
+    if start is None or end is None:
+        return
+    if start > end:
+        problems.add("A DHCP pool starts before it ends", f"{start} is behind {end}", where)
+    for address in (start, end):
+        if address not in segment.network:
+            problems.add(
+                f"The DHCP pool lies inside its segment {segment.name} ({segment.network})",
+                f"{address} is outside",
+                where,
+            )
+    segment.dhcp_start, segment.dhcp_end = start, end
+    if segment.in_pool(segment.router):
+        problems.add(
+            f"The router {segment.router} of segment {segment.name} is not in the DHCP pool",
+            f"the pool is {start} to {end}",
+            where,
+        )
+
+
+def _named(name: str, segments: dict[str, Segment], problems: Problems) -> bool:
+    """Whether a segment can have this name at all; what is wrong with it is noted."""
+    if name in segments or name == UPLINK:
+        problems.add("Segment names are unique and not 'uplink'", f"{name} is taken", _subnet(name))
+        return False
+    if len(name) > 12 or not name.replace("-", "").isalnum():
+        problems.add(
+            "A segment name has at most 12 letters, digits or hyphens (it names interfaces)",
+            f"found '{name}'",
+            "datacenter_segments",
+        )
+    return True
+
+
+def _subnet(name: str) -> str:
+    return f"subnet of segment {name} in datacenter_segments"
+
+
+def _reaches(segments: dict[str, Segment], problems: Problems) -> None:
+    for segment in segments.values():
+        for name in segment.reaches:
+            if name not in segments:
+                problems.add(
+                    f"Segment {segment.name} reaches known segments only",
+                    f"'{name}' is none of {', '.join(segments)}",
+                    f"reaches of segment {segment.name} in datacenter_segments",
+                )
+
+
+def read_segments(config: dict[str, Any], problems: Problems) -> dict[str, Segment]:
+    segments: dict[str, Segment] = {}
+    for data in config["segments"]:
+        name = str(data["name"])
+        if not _named(name, segments, problems):
+            continue
+        network = problems.network(data["subnet"], _subnet(name))
+        if network is None:
+            continue
+        if network.prefixlen > 29:
+            problems.add("A segment holds at least 6 hosts", f"{name} is {network}", _subnet(name))
+            continue
+        segment = Segment(data, network)
+        _pool(segment, data, problems)
+        for other in segments.values():
+            if overlap(other.network, network):
+                problems.add(
+                    "Segments do not overlap",
+                    f"{name} ({network}) overlaps {other.name} ({other.network})",
+                    _subnet(name),
+                )
+        segments[name] = segment
+    _reaches(segments, problems)
+    return segments
+
+
+def check_ranges(config: dict[str, Any], segments: dict[str, Segment], problems: Problems) -> None:
+    """Segments keep away from the cluster's own ranges and from what the hosts already route."""
+    taken = [(str(value), option) for option, value in config["reserved_ranges"].items() if value]
+    parsed = [(problems.network(value, option), option) for value, option in taken]
+    for index, (network, option) in enumerate(parsed):
+        for other, other_option in parsed[:index]:
+            if network and other and overlap(network, other):
+                problems.add(
+                    "The pod and service ranges do not overlap",
+                    f"{option} ({network}) overlaps {other_option} ({other})",
+                    option,
+                )
+        for segment in segments.values():
+            if network and overlap(segment.network, network):
+                problems.add(
+                    f"Segment {segment.name} ({segment.network}) lies outside of {option}",
+                    f"it overlaps {network}",
+                    f"{_subnet(segment.name)}, or {option}",
+                )
+    for route in config["host_networks"]:
+        network = netaddr.IPNetwork(route["network"]).cidr
+        for segment in segments.values():
+            if overlap(segment.network, network):
+                problems.add(
+                    f"Segment {segment.name} ({segment.network}) does not collide with a network"
+                    f" that {route['host']} already has",
+                    f"{network} is on {route['interface']}",
+                    _subnet(segment.name),
+                )

@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The views of the plan, on a plan of three machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import views
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.address import address_plan
+
+
+def machine(name: str, role: str, segment: str | None = None, address: str | None = None) -> Any:
+    return {
+        "name": name,
+        "role": role,
+        "roles": [role],
+        "segment": segment,
+        "address": address,
+        "cpus": 2,
+        "memory_mb": 1024,
+        "disks": [],
+        "volume_groups": [],
+        "host": "vbox01",
+    }
+
+
+@pytest.fixture
+def plan() -> dict[str, Any]:
+    result = address_plan(
+        {
+            "name": "demo",
+            "domain": "dc.internal",
+            "floating_ip": "10.70.1.10",
+            "segments": [
+                {
+                    "name": "edge",
+                    "subnet": "10.70.1.0/24",
+                    "dhcp_start": "10.70.1.200",
+                    "dhcp_end": "10.70.1.250",
+                    "reaches": ["control"],
+                },
+                {"name": "control", "subnet": "10.70.2.0/23", "reaches": []},
+            ],
+            "machines": [
+                machine("gate01", "gateway"),
+                machine("lb01", "load_balancer", "edge", "10.70.1.11"),
+                machine("cp01", "control_plane", "control", "10.70.3.12"),
+            ],
+            "reserved_ranges": {},
+            "host_networks": [],
+            "host_memory_mb": {},
+        }
+    )
+    assert result["problems"] == []
+    return dict(result["plan"])
+
+
+def test_members_are_those_of_a_role_or_all(plan: dict[str, Any]) -> None:
+    assert views.members(plan, "control_plane") == [{"name": "cp01", "address": "10.70.3.12"}]
+    assert [item["name"] for item in views.members(plan)] == ["gate01", "lb01", "cp01"]
+    assert views.members(plan, "worker") == []
+
+
+def test_backends_have_a_port(plan: dict[str, Any]) -> None:
+    expected = [{"name": "cp01", "address": "10.70.3.12", "port": 6443}]
+    assert views.backends(plan, "control_plane", 6443) == expected
+
+
+def test_the_number_of_a_cluster_node_is_its_place_in_its_subnet(plan: dict[str, Any]) -> None:
+    assert views.cluster_nodes(plan, "load_balancer")[0]["id"] == 11
+    assert views.cluster_nodes(plan, "control_plane")[0]["id"] == 256 + 12
+
+
+def test_the_gateway_serves_every_segment_and_every_machine(plan: dict[str, Any]) -> None:
+    view = views.gateway_view(plan)
+    assert view["uplink_interface"] == "uplink"
+    assert view["segments"][0] == {
+        "name": "edge",
+        "subnet": "10.70.1.0/24",
+        "prefix": 24,
+        "dhcp_start": "10.70.1.200",
+        "dhcp_end": "10.70.1.250",
+        "reaches": ["control"],
+        "interface": "edge",
+        "address": "10.70.1.1",
+    }
+    assert "dhcp_start" not in view["segments"][1]
+    assert [host["name"] for host in view["hosts"]] == ["lb01", "cp01"]
+    assert view["hosts"][0]["mac"] == plan["machines"]["lb01"]["nics"][0]["mac"]
+    assert view["records"] == [{"name": "api", "address": "10.70.1.10"}]
