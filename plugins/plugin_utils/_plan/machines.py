@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import netaddr
@@ -150,6 +151,15 @@ def check_memory(config: dict[str, Any], problems: Problems) -> None:
             )
 
 
+def _plain(value: Any) -> Any:
+    """A copy in Python's own containers: those of Ansible cannot be copied by their type."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
 def _storage(machine: dict[str, Any], problems: Problems) -> bool:
     """Whether disks and volume groups have the shape that the layers take."""
     name = machine["name"]
@@ -204,8 +214,8 @@ def plan_machines(
             role=machine["role"],
             cpus=machine["cpus"],
             memory_mb=machine["memory_mb"],
-            disks=machine["disks"] if storage else [],
-            volume_groups=machine["volume_groups"] if storage else [],
+            disks=_plain(machine["disks"]) if storage else [],
+            volume_groups=_plain(machine["volume_groups"]) if storage else [],
             host=machine["host"],
             segment=segment.name if segment else None,
             address=address,
