@@ -107,7 +107,9 @@ options:
     type: int
     required: true
   work_dir:
-    description: A folder with room for the root file system twice. It is empty again at the end.
+    description:
+      - A folder with room for the root file system twice. It is empty again at the end.
+      - A folder that belongs to somebody else, that others may write to, or a link is refused.
     type: path
     required: true
   erase_disk:
@@ -123,11 +125,11 @@ EXAMPLES = r"""
 - name: An image on the second disk
   virtual.datacenter.machine_image:
     disk: /dev/sdb
-    archive: /var/tmp/root.tar
-    facts: /var/tmp/root.json
-    manifest: /var/tmp/image.json
+    archive: /srv/image/root.tar
+    facts: /srv/image/root.json
+    manifest: /srv/image/image.json
     inputs: "{{ [suite, packages] | to_json | hash('sha256') }}"
-    work_dir: /var/tmp/work
+    work_dir: /var/lib/virtual.datacenter/work
     source_date_epoch: 1767225600
     volumes:
       - {name: root, mount: /, size_mb: 512}
@@ -164,6 +166,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils.image import build as building
 from ansible_collections.virtual.datacenter.plugins.module_utils.image import disk as disks
+from ansible_collections.virtual.datacenter.plugins.module_utils.image import folder
 from ansible_collections.virtual.datacenter.plugins.module_utils.image import layout as layouts
 from ansible_collections.virtual.datacenter.plugins.module_utils.image.errors import ImageError
 
@@ -261,7 +264,7 @@ def wanted_file_size(params: Params) -> int | None:
 def write(params: Params, layout: layouts.Layout, steps: list[str], said: list[str]) -> None:
     """Build in a work folder that only one build uses at a time."""
     work = f"{params['work_dir']}/build"
-    os.makedirs(params["work_dir"], mode=0o700, exist_ok=True)
+    folder.make(params["work_dir"])
     with open(f"{params['work_dir']}/lock", "wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -293,6 +296,8 @@ def ensure(params: Params, check: bool) -> dict[str, t.Any]:
     found = disks.Found(size, None, None, "") if size is not None else disks.look(params["disk"])
     layout = make_layout(params, found.size)
     steps = decide(params, found)
+    if "build" in steps:
+        folder.refuse_foreign(params["work_dir"])
     before = "absent" if size is not None else " ".join(found.claim) if found.claim else "empty"
     if "clear" in steps and not found.claim:
         before = "other data"
