@@ -120,12 +120,16 @@ from contextlib import contextmanager
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
+from ansible_collections.virtual.datacenter.plugins.module_utils import time_limit
 from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes import archive as model
 from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes.archive import (
     ArchiveError,
 )
 
 CHUNK = 1 << 20
+# An image of a few hundred megabytes onto a slow disk.
+IMPORT_SECONDS = 900
+LOOK_AT = "systemctl status containerd, and at the disk below /var/lib/containerd"
 
 
 def sha256_of(path: str) -> str:
@@ -257,8 +261,12 @@ class Images:
             namespace,
         ]
 
-    def run(self, *argv: str) -> str:
-        rc, out, err = self.module.run_command([*self.argv, "images", *argv])
+    def run(self, *argv: str, seconds: int = 120) -> str:
+        command = [*self.argv, "images", *argv]
+        try:
+            rc, out, err = time_limit.run(self.module.run_command, command, seconds, LOOK_AT)
+        except time_limit.ExpiredError as error:
+            raise ArchiveError(str(error)) from error
         if rc != 0:
             raise ArchiveError(f"ctr images {argv[0]} failed: {(err or out).strip()}")
         return str(out)
@@ -274,7 +282,7 @@ class Images:
 
     def load(self, image: model.Image, path: str) -> None:
         """The label comes last: an import that was cut short has none and is done again."""
-        self.run("import", path)
+        self.run("import", path, seconds=IMPORT_SECONDS)
         if image.name not in self.present():
             raise ArchiveError(f"{image.file} was imported, but holds no image named {image.name}")
         self.run("label", image.name, f"{model.LABEL}={image.sha256}")

@@ -108,6 +108,7 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils import time_limit
 from ansible_collections.virtual.datacenter.plugins.module_utils.storage import (
     disks,
     filesystems,
@@ -115,6 +116,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.storage import 
     mounts,
 )
 
+# A disk that does not answer keeps its commands waiting for ever.
+SECONDS = 300
+LOOK_AT = "the disks, and at what the kernel's log says of them"
 # In a mount namespace of its own the file system is taken off its mount point, for this look only.
 COUNT_BENEATH = 'umount --lazy "$1" && find "$1" -mindepth 1 -maxdepth 1 -printf x | wc -c'
 
@@ -128,7 +132,12 @@ class Survey:
             self.mounts = mounts.parse_mountinfo(data.read())
 
     def run(self, argv: list[str], wanted: str) -> str:
-        code, out, err = self.module.run_command(argv)
+        try:
+            code, out, err = time_limit.run(self.module.run_command, argv, SECONDS, LOOK_AT)
+        except time_limit.ExpiredError as error:
+            self.module.fail_json(
+                msg=f"{wanted} could not be read: {error}", error_code="COMMAND_TIMEOUT", cmd=argv
+            )
         if code != 0:
             self.module.fail_json(
                 msg=f"{wanted} could not be read: {(err or out).strip()}", cmd=argv, rc=code

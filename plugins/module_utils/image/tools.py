@@ -10,10 +10,16 @@ on, and nothing on it is too new for its own boot loader.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import typing as t
 
+from ansible_collections.virtual.datacenter.plugins.module_utils import time_limit
 from ansible_collections.virtual.datacenter.plugins.module_utils.image.errors import ImageError
+
+# Unpacking and packing a root file system on a slow disk.
+SECONDS = 3600
+LOOK_AT = "the load and the disks of this machine"
 
 # Arguments: the work folder, pairs of volume and mount point, "--", the command. All mounts are in
 # a namespace of their own and end with the command.
@@ -55,9 +61,15 @@ class Tools:
 
     def run(self, argv: t.Sequence[str], stdin: str = "") -> str:
         """Run a command of this machine and return what it printed."""
-        try:
+        if shutil.which(argv[0], path=self.environment["PATH"]) is None:
+            raise ImageError(
+                f"The command {argv[0]} is missing: install base_image_host_packages.",
+                "command_missing",
+            )
+
+        def call(command: list[str]) -> time_limit.Answer:
             done = subprocess.run(
-                list(argv),
+                command,
                 input=stdin,
                 capture_output=True,
                 text=True,
@@ -65,17 +77,16 @@ class Tools:
                 env=self.environment,
                 check=False,
             )
-        except FileNotFoundError as error:
-            raise ImageError(
-                f"The command {argv[0]} is missing: install base_image_host_packages.",
-                "command_missing",
-            ) from error
-        if done.returncode != 0:
-            said = (done.stderr.strip() or done.stdout.strip())[-2000:]
-            raise ImageError(
-                f"{' '.join(argv)[:200]} failed ({done.returncode}): {said}", "command_failed"
-            )
-        return done.stdout
+            return done.returncode, done.stdout, done.stderr
+
+        try:
+            code, out, err = time_limit.run(call, argv, SECONDS, LOOK_AT)
+        except time_limit.ExpiredError as error:
+            raise ImageError(str(error), "command_timeout") from error
+        if code != 0:
+            said = (err.strip() or out.strip())[-2000:]
+            raise ImageError(f"{' '.join(argv)[:200]} failed ({code}): {said}", "command_failed")
+        return out
 
     def inside(self, argv: t.Sequence[str], stdin: str = "") -> str:
         """Run a command of the image; the work folder is /mnt to it."""

@@ -9,10 +9,16 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils import time_limit
+from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker import errors
 from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker.client import (
     Answer,
     Client,
 )
+
+# Far more than a cluster needs to take a change over; one without quorum never does.
+SECONDS = 120
+LOOK_AT = "crm_mon -1 and the journal of pacemaker"
 
 
 def client_of(module: AnsibleModule) -> Client:
@@ -20,13 +26,19 @@ def client_of(module: AnsibleModule) -> Client:
         path = module.get_bin_path(argv[0], opt_dirs=["/usr/sbin", "/sbin"])
         if path is None:
             raise FileNotFoundError(f"no {argv[0]}")
-        rc, out, err = module.run_command(
-            [path, *argv[1:]],
-            data=data,
-            binary_data=True,
-            environ_update={"LC_ALL": "C", "LANGUAGE": "C"},
-            expand_user_and_vars=False,
-        )
-        return Answer(rc, out, err)
+
+        def call(command: list[str]) -> time_limit.Answer:
+            return module.run_command(  # type: ignore[no-any-return]
+                command,
+                data=data,
+                binary_data=True,
+                environ_update={"LC_ALL": "C", "LANGUAGE": "C"},
+                expand_user_and_vars=False,
+            )
+
+        try:
+            return Answer(*time_limit.run(call, [path, *argv[1:]], SECONDS, LOOK_AT))
+        except time_limit.ExpiredError as error:
+            raise errors.TimeLimitError(str(error), argv) from error
 
     return Client(run, module.tmpdir)

@@ -43,6 +43,12 @@ class NotConnectedError(PacemakerError):
     code = "CLUSTER_NOT_RUNNING"
 
 
+class TimeLimitError(PacemakerError):
+    """A command of Pacemaker's did not end."""
+
+    code = "COMMAND_TIMEOUT"
+
+
 class InvalidConfigurationError(PacemakerError):
     """The configuration that was asked for is not one that Pacemaker accepts."""
 

@@ -24,7 +24,10 @@ security=${security:-${mirror%/}-security}
 mkdir -p "$(dirname "$target")"
 # One builder at a time: parallel runs wait here and then find the root file system made.
 exec 9>"$target.lock"
-flock 9
+flock --timeout 5400 9 || {
+  echo "$target is being made by another process for more than 5400 s: look who holds $target.lock (fuser -v), and run this again." >&2
+  exit 1
+}
 if [ -e "$target" ]; then exit 0; fi
 # Half-made ones of killed runs are worthless; the lock says that nobody works on them.
 rm -rf "$target".build.*

@@ -17,7 +17,10 @@ fi
 mkdir -p "$(dirname "$target")"
 # One builder at a time: parallel runs wait here and then find the image made.
 exec 9>"$target.lock"
-flock 9
+flock --timeout 5400 9 || {
+  echo "$target is being made by another process for more than 5400 s: look who holds $target.lock (fuser -v), and run this again." >&2
+  exit 1
+}
 if [ -e "$target" ]; then exit 0; fi
 rm -rf "$target".build.*
 build=$(mktemp -d "$target.build.XXXXXX")
