@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.virtual.datacenter.plugins.filter.as_list import as_list
 
 
 def trusted(value: Any) -> Any:
@@ -30,4 +31,7 @@ def role_templar(role: Path, **given: Any) -> Templar:
     for name in ("defaults", "vars"):
         text = (role / name / "main.yml").read_text(encoding="utf-8")
         variables.update(trusted(yaml.safe_load(text)))
-    return Templar(loader=DataLoader(), variables={**variables, **given})
+    templar = Templar(loader=DataLoader(), variables={**variables, **given})
+    # Ansible finds filters of collections only when it was started as a program.
+    templar._engine.environment.filters["virtual.datacenter.as_list"] = as_list
+    return templar

@@ -12,6 +12,7 @@ import jinja2
 import pytest
 from ansible.errors import AnsibleError
 from ansible.template import trust_as_template
+from ansible_collections.virtual.datacenter.plugins.filter.as_list import as_list
 from ansible_collections.virtual.datacenter.plugins.filter.networks_conf import networks_conf
 from role_templar import role_templar
 
@@ -45,8 +46,8 @@ def value(name: str, **given: Any) -> Any:
 
 
 def render(name: str, **given: Any) -> str:
-    # Ansible finds filters of collections only when it was started as a program.
     engine = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True, autoescape=False)
+    engine.filters["virtual.datacenter.as_list"] = as_list
     engine.filters["virtual.datacenter.networks_conf"] = networks_conf
     text = (ROLE / "templates" / f"{name}.j2").read_text(encoding="utf-8")
     return engine.from_string(text).render(ansible_managed="Ansible managed", **given)
