@@ -52,7 +52,6 @@ options:
     description: Primitives, alone or as clones.
     type: list
     elements: dict
-    default: []
     suboptions:
       id:
         description: The name of the resource.
@@ -109,7 +108,6 @@ options:
     description: Which resource runs where another one runs.
     type: list
     elements: dict
-    default: []
     suboptions:
       id:
         description: The name of the constraint.
@@ -131,7 +129,6 @@ options:
     description: Which resource starts before another one.
     type: list
     elements: dict
-    default: []
     suboptions:
       id:
         description: The name of the constraint.
@@ -158,7 +155,6 @@ options:
     description: Which resource likes or avoids which node.
     type: list
     elements: dict
-    default: []
     suboptions:
       id:
         description: The name of the constraint.
@@ -179,6 +175,8 @@ options:
   prune_prefix:
     description:
       - Resources and constraints whose id starts with this are removed when not described here.
+      - It is about the lists that are given. Without O(resources) no resource is removed, without
+        O(orders) no order, and so on; an empty list describes none.
       - Unset removes nothing.
     type: str
 seealso:
@@ -282,7 +280,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker.comma
 def argument_spec() -> dict[str, t.Any]:
     def entries(**options: t.Any) -> dict[str, t.Any]:
         options["id"] = {"type": "str", "required": True}
-        return {"type": "list", "elements": "dict", "default": [], "options": options}
+        return {"type": "list", "elements": "dict", "options": options}
 
     word: dict[str, t.Any] = {"type": "str", "required": True}
     table: dict[str, t.Any] = {"type": "dict", "default": {}}

@@ -475,7 +475,7 @@ options:
     type: bool
     default: false
   prune_nics:
-    description: Remove the network cards that O(nics) does not name.
+    description: Remove the network cards that O(nics) does not name. Without O(nics) it does nothing.
     type: bool
     default: false
   prune_port_forwards:
@@ -485,11 +485,12 @@ options:
     default: false
   prune_attachments:
     description: Detach the disks and drives that O(storage_attachments) does not name. The media
-      stay.
+      stay. Without O(storage_attachments) it does nothing.
     type: bool
     default: false
   prune_shared_folders:
-    description: No longer share the folders that O(shared_folders) does not name.
+    description: No longer share the folders that O(shared_folders) does not name. Without
+      O(shared_folders) it does nothing.
     type: bool
     default: false
   discard_saved_state:
@@ -805,6 +806,13 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "discard_saved_state": {"type": "bool", "default": False},
 }
 
+# Which list each of these options is about.
+PRUNED_LISTS = {
+    "prune_nics": "nics",
+    "prune_attachments": "storage_attachments",
+    "prune_shared_folders": "shared_folders",
+}
+
 
 def wanted_nics(options: list[dict[str, t.Any]]) -> t.Iterator[model.Nic]:
     """The NICs of the task; what VBoxManage would misunderstand is an error here."""
@@ -940,6 +948,11 @@ def make_wish(module: AnsibleModule) -> VmWish:
         vm=vm,
         folder=arguments.absolute(module, "folder", params["folder"]) or "",
         new_uuid=(params["uuid"] or str(uuid.uuid4())).lower(),
+        # A list that is not given names nothing, so nothing is pruned by it.
+        **{
+            prune: params[prune] and params[option] is not None
+            for prune, option in PRUNED_LISTS.items()
+        },
         **{
             name: params[name]
             for name in (
@@ -950,10 +963,7 @@ def make_wish(module: AnsibleModule) -> VmWish:
                 "clone_type",
                 "allow_power_cycle",
                 "delete_media",
-                "prune_nics",
                 "prune_port_forwards",
-                "prune_attachments",
-                "prune_shared_folders",
                 "discard_saved_state",
                 "start_type",
             )

@@ -42,6 +42,15 @@ class Look(t.NamedTuple):
         }
 
 
+# Kinds of things, and the option that lists them.
+LISTS = {
+    "resource": "resources",
+    "rsc_colocation": "colocations",
+    "rsc_order": "orders",
+    "rsc_location": "locations",
+}
+
+
 def ensure(client: Client, params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Make the cluster look as asked; the arguments of exit_json."""
     try:
@@ -69,7 +78,8 @@ def ensure(client: Client, params: t.Mapping[str, t.Any], check_mode: bool) -> d
 
 def _look(cib: Cib, params: t.Mapping[str, t.Any]) -> Look:
     wanted = wishes.read(params, cib.version())
-    made = plan.make(cib.read(), wanted, params.get("prune_prefix") or "")
+    pruned = [kind for kind, option in LISTS.items() if params.get(option) is not None]
+    made = plan.make(cib.read(), wanted, params.get("prune_prefix") or "", pruned)
     return Look(cib, made, {i: r.public() for i, r in wanted.resources.items()})
 
 

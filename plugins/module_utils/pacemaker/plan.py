@@ -34,8 +34,16 @@ class Plan(t.NamedTuple):
     after: model.Configuration
 
 
-def make(live: model.Configuration, wanted: model.Configuration, prune_prefix: str = "") -> Plan:
-    """What must change so that the wish holds; nothing that is not named or pruned is touched."""
+def make(
+    live: model.Configuration,
+    wanted: model.Configuration,
+    prune_prefix: str = "",
+    pruned: t.Collection[str] = (),
+) -> Plan:
+    """What must change so that the wish holds; nothing that is not named or pruned is touched.
+
+    `pruned` holds the kinds of things of which the wish gives the whole list.
+    """
     actions: list[Action] = []
     before, after = model.Configuration(), model.Configuration()
     for kind in OPTION_SETS:
@@ -66,7 +74,7 @@ def make(live: model.Configuration, wanted: model.Configuration, prune_prefix: s
         if there != constraint:
             actions.append(Action("change", constraint.kind, identity))
     if prune_prefix:
-        actions += _prune(live, wanted, before, prune_prefix)
+        actions += _prune(live, wanted, before, prune_prefix, pruned)
     return Plan(actions, before, after)
 
 
@@ -75,14 +83,17 @@ def _prune(
     wanted: model.Configuration,
     before: model.Configuration,
     prefix: str,
+    pruned: t.Collection[str],
 ) -> list[Action]:
     actions: list[Action] = []
     for identity, constraint in live.constraints.items():
-        if identity.startswith(prefix) and identity not in wanted.constraints:
+        listed = identity in wanted.constraints or constraint.kind not in pruned
+        if identity.startswith(prefix) and not listed:
             before.constraints[identity] = constraint
             actions.append(Action("remove", constraint.kind, identity))
     for identity, resource in live.resources.items():
-        if identity.startswith(prefix) and identity not in wanted.resources:
+        listed = identity in wanted.resources or "resource" not in pruned
+        if identity.startswith(prefix) and not listed:
             before.resources[identity] = resource
             actions.append(Action("remove", "resource", identity))
     return actions

@@ -181,7 +181,7 @@ def _attachments(before: Vm, after: Vm) -> t.Iterator[Action]:
 
     def attach(item: Attachment, medium: str, kind: str, live: bool) -> Action:
         place = f"{item.controller} port {item.port} device {item.device}"
-        verb = f"attach {medium} to" if kind == "attach" else "empty"
+        verb = f"attach {medium} to" if kind == "attach" else f"detach the {item.type} from"
         arguments = [
             "--storagectl",
             item.controller,

@@ -190,6 +190,11 @@ def test_foreign_things_stay_byte_for_byte(version: str) -> None:
     assert without(cluster, *tags[:4]) == before
 
 
+def nothing() -> dict[str, t.Any]:
+    """Lists that name nothing."""
+    return {"resources": [], "colocations": [], "orders": [], "locations": []}
+
+
 def test_nothing_is_removed_without_a_prefix() -> None:
     cluster = Cluster(fixture("cib_full-3.0.0.xml"))
     result = ensure(cluster.client, {"resources": []}, check_mode=False)
@@ -198,7 +203,7 @@ def test_nothing_is_removed_without_a_prefix() -> None:
 
 def test_a_clone_is_removed_with_its_resource() -> None:
     cluster = Cluster(fixture("cib_full-3.0.0.xml"))
-    ensure(cluster.client, {"prune_prefix": "ha_lb_haproxy"}, check_mode=False)
+    ensure(cluster.client, {**nothing(), "prune_prefix": "ha_lb_haproxy"}, check_mode=False)
     assert cluster.cib is not None
     live = Cib(cluster.cib)
     assert "ha_lb_haproxy" not in live.read().resources
@@ -339,7 +344,7 @@ def test_ids_that_are_taken_are_conflicts() -> None:
         with pytest.raises(errors.ConflictError, match=message):
             ensure(cluster.client, wanted, check_mode=False)
     with pytest.raises(errors.ConflictError, match="Take it out of there first"):
-        ensure(cluster.client, {"prune_prefix": "grp-"}, check_mode=False)
+        ensure(cluster.client, {**nothing(), "prune_prefix": "grp-"}, check_mode=False)
 
 
 @pytest.mark.parametrize("agent", ["haproxy", "ocf:IPaddr2", "systemd:x:y", "systemd:", "a:b:c:d"])
