@@ -401,13 +401,25 @@ class Task:
         if self.actual is None and wish.state == "present":
             wish = self._with_source()
         try:
-            return plan_medium(self.actual, wish, found.half_made)
+            return self._without_dangling(wish, found.half_made)
         except VirtualBoxError:
             if self.actual is None or not self.actual.locked:
                 raise
             # Said once more, with the names of the VMs that are in the way.
             self.actual = medium_reader.with_holders(self.client, self.actual)
             return plan_medium(self.actual, wish, found.half_made)
+
+    def _without_dangling(self, wish: MediumWish, half_made: bool) -> MediumPlan:
+        """To remove an image, first forget the images on it that went with the folder of a VM."""
+        actual = self.actual
+        if actual is None or wish.state != "absent" or not actual.children:
+            return plan_medium(actual, wish, half_made)
+        roots = [disk for disk in self.listed if disk["Location"] in actual.children]
+        gone = medium_reader.dangling(self.client, self.listed, roots)
+        lost = [disk["Location"] for disk in gone]
+        children = tuple(path for path in actual.children if path not in lost)
+        plan = plan_medium(replace(actual, children=children), wish, half_made)
+        return replace(plan, actions=(*medium_reader.close_dangling(gone), *plan.actions))
 
     def carry_out(self, plan: MediumPlan) -> None:
         """Apply a plan."""

@@ -17,6 +17,9 @@ description:
     by their number or port; those that the task does not name stay as they are.
   - A run that was interrupted in the middle of a creation or removal is recognised and finished by
     the next run.
+  - A VM whose folder somebody has removed, or whose disk is not mounted, is never made a second
+    time. It is named by an error until it is back, or until O(state=absent) makes VirtualBox
+    forget it.
 extends_documentation_fragment:
   - virtual.datacenter.virtualbox
   - virtual.datacenter.virtualbox.attributes
@@ -39,6 +42,10 @@ options:
       - With V(paused) it exists and stands still in memory; one that is off is started first.
       - With V(saved) its memory is on disk. Only a VM that runs or is paused can be saved.
       - With V(absent) it is not registered. See O(delete_media).
+      - A VM that VirtualBox cannot read, because its folder is gone or its disk is not mounted, is
+        only taken out of VirtualBox's list by V(absent); files that come back stay. If
+        O(managed_by) is set, this is done only below O(folder) or by O(uuid), because the mark of
+        such a VM cannot be read.
     type: str
     choices: [present, absent, running, stopped, paused, saved]
     default: present
@@ -475,7 +482,8 @@ options:
     type: bool
     default: false
   prune_nics:
-    description: Remove the network cards that O(nics) does not name. Without O(nics) it does nothing.
+    description: Remove the network cards that O(nics) does not name. Without O(nics) it does
+      nothing.
     type: bool
     default: false
   prune_port_forwards:
@@ -672,6 +680,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     extras,
     file_reader,
     hardware,
+    lost_vms,
+    medium_reader,
     model,
     parser,
     reader,
@@ -804,13 +814,6 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "prune_attachments": {"type": "bool", "default": False},
     "prune_shared_folders": {"type": "bool", "default": False},
     "discard_saved_state": {"type": "bool", "default": False},
-}
-
-# Which list each of these options is about.
-PRUNED_LISTS = {
-    "prune_nics": "nics",
-    "prune_attachments": "storage_attachments",
-    "prune_shared_folders": "shared_folders",
 }
 
 
@@ -949,10 +952,10 @@ def make_wish(module: AnsibleModule) -> VmWish:
         folder=arguments.absolute(module, "folder", params["folder"]) or "",
         new_uuid=(params["uuid"] or str(uuid.uuid4())).lower(),
         # A list that is not given names nothing, so nothing is pruned by it.
-        **{
-            prune: params[prune] and params[option] is not None
-            for prune, option in PRUNED_LISTS.items()
-        },
+        prune_nics=params["prune_nics"] and params["nics"] is not None,
+        prune_attachments=params["prune_attachments"] and params["storage_attachments"] is not None,
+        prune_shared_folders=params["prune_shared_folders"]
+        and params["shared_folders"] is not None,
         **{
             name: params[name]
             for name in (
@@ -981,11 +984,14 @@ class Task:
         self.wish = wish
         self.uuid_option: str = params["uuid"] or ""
         self.clone_from: str = params["clone_from"] or ""
+        self.folder_option = wish.folder
         self.stop_timeout: int = params["stop_timeout"]
         self.wait = wanted_wait(params)
         self.check_mode = check_mode
         self.listed: list[tuple[str, str]] = []
         self.actual: model.Vm | None = None
+        # VMs that are meant, but that VirtualBox cannot read.
+        self.lost: tuple[lost_vms.LostVm, ...] = ()
         self.note: dict[str, t.Any] = {}
         self.made_off = False
 
@@ -1040,20 +1046,31 @@ class Task:
             return file_reader.read_vm
         return file_reader.read_vm_with_power if self.wish.state == "present" else reader.read_vm
 
+    def _read_found(self, uuid: str) -> model.Vm | None:
+        try:
+            return self._reader()(self.client, uuid)
+        except lost_vms.LostVmError as error:
+            self.lost = (error.vm,)
+            return None
+
+    def _find(self) -> str:
+        """The UUID of the VM of the task; empty if there is none."""
+        self.listed = file_reader.list_vms(self.client)
+        # A VM to be removed that is not there by its UUID is gone, whoever has its name now.
+        name = self.wish.vm.name
+        if self.wish.state == "absent" and self.uuid_option:
+            name = ""
+        self.lost = lost_vms.named(self.listed, name, self.uuid_option)
+        return reader.find_uuid(self.listed, name, self.uuid_option)
+
     def _read(self) -> None:
         # A VM that was found or made before is read again by its UUID.
         known = self.actual.uuid if self.actual else self.wish.new_uuid
         again = bool(self.listed) and self.wish.state != "absent"
-        read = self._reader()
-        self.actual = read(self.client, known) if again else None
+        self.actual = self._read_found(known) if again else None
         if self.actual is None:
-            self.listed = file_reader.list_vms(self.client)
-            # A VM to be removed that is not there by its UUID is gone, whoever has its name now.
-            name = self.wish.vm.name
-            if self.wish.state == "absent" and self.uuid_option:
-                name = ""
-            found = reader.find_uuid(self.listed, name, self.uuid_option)
-            self.actual = read(self.client, found) if found else None
+            found = self._find()
+            self.actual = self._read_found(found) if found else None
         if self.actual is None:
             return
         properties = {name for name, _value in self.wish.vm.guest_properties}
@@ -1101,10 +1118,30 @@ class Task:
                 reader.with_ancestors(self.client, self.actual, named), media
             )
 
+    def _plan_lost(self) -> VmPlan:
+        """A VM that VirtualBox has in its list and cannot read."""
+        name = self.wish.vm.name
+        if self.wish.state != "absent":
+            raise lost_vms.refuse(name, self.lost)
+        mark = None if self.uuid_option else self.wish.vm.managed_by
+        lost = lost_vms.to_forget(name, self.lost, mark, self.folder_option)
+        before = model.Vm(name, lost[0].uuid, "inaccessible", lost[0].settings_file)
+        return VmPlan(before, None, tuple(lost_vms.forget(name, vm) for vm in lost))
+
+    def _same_place(self, vm: model.Vm) -> list[lost_vms.LostVm]:
+        """Entries whose settings file a VM has taken: an older version made it a second time."""
+        return [
+            item
+            for item in self.lost
+            if item.settings_file == vm.settings_file and item.uuid != vm.uuid
+        ]
+
     def plan(self) -> VmPlan:
         """Read the actual state and plan from it."""
         self._read()
         self._read_note()
+        if self.lost and self.actual is None:
+            return self._plan_lost()
         if self.wish.state != "absent":
             self._read_disks()
         if self.actual is None:
@@ -1126,7 +1163,11 @@ class Task:
     def _looked_into(self, plan: VmPlan) -> VmPlan:
         """What only a further read can tell, and only some plans need."""
         if plan.removes_vm and plan.before is not None:
-            return replace(plan, disks=reader.disks_to_remove(self.client, plan.before))
+            found = reader.disks_to_remove(self.client, plan.before)
+            close = medium_reader.close_dangling(found.dangling)
+            name = plan.before.name
+            gone = [lost_vms.forget(name, vm) for vm in self._same_place(plan.before)]
+            return replace(plan, disks=found.own, actions=(*close, *plan.actions, *gone))
         if any("--os-type" in action.argv for action in plan.actions):
             reader.check_os_type(self.client, self.wish.vm.os_type or "")
         return plan
@@ -1147,6 +1188,11 @@ def main() -> None:
     with arguments.failures(module):
         task = Task(client, make_wish(module), module.params, module.check_mode)
         outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
+        for lost in task.lost if task.actual is not None else ():
+            module.warn(
+                f"beside VM '{task.actual.name}', VirtualBox knows {lost.text} - let VirtualBox "
+                f"forget that one with the options state absent and uuid {lost.uuid}"
+            )
         if not module.check_mode:
             task.settle()
             if task.wait is not None and task.actual is not None:

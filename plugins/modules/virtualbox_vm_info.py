@@ -93,7 +93,7 @@ inaccessible:
   sample:
     - uuid: 0c1a2b3c-1111-4222-8333-444455556667
       settings_file: /srv/virtualbox/lab/old/old.vbox
-      reason: No such file or directory
+      reason: its folder is gone, or is on a disk that is not mounted
 interrupted:
   description: Names of VMs whose creation or removal was interrupted, if O(folder) is set.
   returned: success

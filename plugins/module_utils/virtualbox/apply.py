@@ -259,6 +259,8 @@ def apply_vm(
             change_state(client, action)
         elif action.kind == "remove" and plan.before is not None:
             _remove(client, action, plan.before, plan.disks, wish, journal)
+        elif action.kind == "forget":
+            _forget(client, action)
         elif action.kind == "disk_clean":
             forget_medium(client, action.path)
             _disk_journal(action).end()
@@ -301,6 +303,15 @@ def _create(client: Client, action: Action, wish: VmWish, journal: Journal) -> N
             finish_removal(client, note, wish.folder)
             journal.end()
         raise
+
+
+def _forget(client: Client, action: Action) -> None:
+    try:
+        insist(client, action)
+    except VirtualBoxError:
+        # VirtualBox may call it a failure and do it.
+        if _registered(client, action.argv[1]):
+            raise
 
 
 def _remove(

@@ -140,6 +140,11 @@ class VirtualBoxError(Exception):
             or "Could not find a registered machine" in self.stderr
         )
 
+    @property
+    def inaccessible(self) -> bool:
+        """VirtualBox has the VM in its list and cannot read it."""
+        return "The object functionality is limited" in self.stderr
+
     def as_result(self) -> dict[str, t.Any]:
         """The arguments of a module's fail_json."""
         result: dict[str, t.Any] = {"msg": str(self), "error_code": self.error_code}

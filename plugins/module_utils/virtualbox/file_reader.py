@@ -172,11 +172,13 @@ def locator(own: str) -> t.Callable[[str], str | None]:
 # --- VMs --------------------------------------------------------------------------------------
 
 
-def _name(path: str) -> str:
-    """The name in a settings file, of which only the beginning is looked at."""
+def _name(path: str, uuid: str) -> str:
+    """The name in the settings file of a VM, of which only the beginning is looked at."""
     with open(path, "rb") as stream:
         for _event, element in ElementTree.iterparse(stream, events=("start",)):
             if element.tag == f"{NAMESPACE}Machine":
+                if parser.identity(element.get("uuid")) != uuid:
+                    raise ValueError("it is that of another VM")
                 return str(element.get("name", ""))
     raise ValueError("there is no Machine in it")
 
@@ -185,7 +187,7 @@ def list_vms(client: Client) -> list[tuple[str, str]]:
     """Name and UUID of all registered VMs."""
     client.saves.finish_settings()
     try:
-        listed = [(_name(path), uuid) for uuid, path in saves.machine_entries()]
+        listed = [(_name(path, uuid), uuid) for uuid, path in saves.machine_entries()]
     except (OSError, ValueError, ElementTree.ParseError):
         # A new world, or a VM that VirtualBox calls inaccessible.
         listed = []
@@ -198,6 +200,8 @@ def read_vm(client: Client, uuid: str) -> model.Vm | None:
         path = dict(saves.machine_entries())[uuid]
         text = saves.read_settings(path)
         info, settings = shown(text, path, locator(path))
+        if info["scalars"]["UUID"] != uuid:
+            raise DoubtError(f"{path} is that of another VM")
         if saves.unnamed_state(text, path):
             raise DoubtError("there is a saved state that the file does not name")
         return reader.build_vm(info, settings)

@@ -18,6 +18,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     saves,
     vdi,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.actions import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
     VirtualBoxError,
@@ -28,12 +29,60 @@ POLL_SECONDS = 0.3
 USERS = "In use by VMs:"
 USER = re.compile(r"\(UUID: (" + parser.UUID + r")\)")
 
-Media = t.List[t.Dict[str, str]]
+Entry = t.Dict[str, str]
+Media = t.List[Entry]
 
 
 def media(client: Client) -> Media:
     """All hard disk images that VirtualBox has in its list."""
     return parser.media_list(client.read("list", "hdds"))
+
+
+def dangling(client: Client, listed: Media, roots: t.Sequence[Entry]) -> Media:
+    """Of these images and all on them: what only VirtualBox's list still has, the last one first.
+
+    The file is gone, no VM has the image, and it was in the folder of no VM that VirtualBox has:
+    the disk of such a VM may only not be mounted.
+    """
+    found: Media = []
+    folders = _vm_folders() if roots else []
+    for root in roots:
+        tree = [root]
+        # An image is listed after the one that it is built on.
+        uuids = {root["UUID"]}
+        for disk in listed:
+            if disk.get("Parent UUID") in uuids:
+                uuids.add(disk["UUID"])
+                tree.append(disk)
+        if all(_is_dangling(client, disk, folders) for disk in tree):
+            found += reversed(tree)
+    return found
+
+
+def _vm_folders() -> list[str]:
+    try:
+        return [f"{os.path.dirname(path)}/" for _uuid, path in saves.machine_entries()]
+    except (OSError, ElementTree.ParseError):
+        return ["/"]
+
+
+def _is_dangling(client: Client, disk: Entry, folders: t.Sequence[str]) -> bool:
+    path = disk.get("Location", "")
+    if os.path.lexists(path) or path.startswith(tuple(folders)):
+        return False
+    return not USER.search(client.read("showmediuminfo", "disk", disk["UUID"]).partition(USERS)[2])
+
+
+def close_dangling(disks: t.Iterable[Entry]) -> tuple[Action, ...]:
+    """The calls that take them out of VirtualBox's list."""
+    return tuple(
+        Action(
+            "close",
+            f"forget disk {disk['Location']} of a VM that is gone",
+            ("closemedium", "disk", disk["UUID"]),
+        )
+        for disk in disks
+    )
 
 
 def known_at(listed: Media, path: str) -> dict[str, str] | None:

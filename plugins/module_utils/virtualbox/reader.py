@@ -14,6 +14,8 @@ from dataclasses import replace
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
     extras,
     hardware,
+    lost_vms,
+    medium_reader,
     model,
     parser,
     saves,
@@ -69,10 +71,14 @@ def read_sources(client: Client, uuid: str) -> tuple[dict[str, t.Any], bytes] | 
     except VirtualBoxError as error:
         if error.not_found:
             return None
+        if error.inaccessible:
+            raise lost_vms.LostVmError(lost_vms.lost_vm(uuid)) from error
         raise
     path = info["scalars"].get("CfgFile", "")
     try:
         return info, saves.read_settings(path)
+    except FileNotFoundError as error:
+        raise lost_vms.LostVmError(lost_vms.lost_vm(uuid, path)) from error
     except OSError as error:
         raise VirtualBoxError(
             f"the settings file {path} of VM {uuid} cannot be read: {error.strerror}",
@@ -283,22 +289,34 @@ def chain(client: Client, medium: str) -> tuple[str, ...]:
     return tuple(below)
 
 
-def disks_to_remove(client: Client, vm: model.Vm) -> tuple[str, ...]:
-    """The paths of the disks of the VM and its snapshots; linked clones on them are an error."""
+class DisksToRemove(t.NamedTuple):
+    """What goes with a VM."""
+
+    # Paths of the disks of the VM and its snapshots.
+    own: t.Tuple[str, ...]
+    # What is left in VirtualBox's list of linked clones that are gone.
+    dangling: t.Tuple[medium_reader.Entry, ...]
+
+
+def disks_to_remove(client: Client, vm: model.Vm) -> DisksToRemove:
+    """The disks of a VM; linked clones on them are an error."""
     own = set(vm.own_disks)
-    media = parser.media_list(client.read("list", "hdds"))
-    clones = [
-        disk["Location"]
+    media = medium_reader.media(client)
+    children = [
+        disk
         for disk in media
         if disk.get("Parent UUID", "").lower() in own and disk["UUID"].lower() not in own
     ]
+    dangling = medium_reader.dangling(client, media, children)
+    clones = [disk["Location"] for disk in children if disk not in dangling]
     if clones:
         raise VirtualBoxError(
             f"the VM '{vm.name}' carries linked clones: {', '.join(clones)}",
             hint="remove the clones first",
             error_code="VBOX_E_OBJECT_IN_USE",
         )
-    return tuple(disk["Location"] for disk in media if disk["UUID"].lower() in own)
+    paths = tuple(disk["Location"] for disk in media if disk["UUID"].lower() in own)
+    return DisksToRemove(paths, tuple(dangling))
 
 
 def check_os_type(client: Client, os_type: str) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+    lost_vms,
     machine_file,
     model,
     parser,
@@ -99,12 +100,17 @@ def registry() -> dict[str, str]:
         ) from error
 
 
-def read_file(path: str) -> MachineFile | str:
+def read_file(path: str, uuid: str) -> MachineFile | str:
     """A VM, or why its settings file cannot be read."""
     try:
         text = saves.read_settings(path)
         doubted = bool(saves.unnamed_state(text, path))
-        return replace(machine_file.machine_file(text, path), state_doubted=doubted)
+        found = machine_file.machine_file(text, path)
+        if found.vm.uuid != uuid:
+            return lost_vms.another(found.vm.uuid)
+        return replace(found, state_doubted=doubted)
+    except FileNotFoundError:
+        return lost_vms.reason(path)
     except OSError as error:
         return str(error.strerror)
     except (VirtualBoxError, ValueError) as error:
@@ -114,7 +120,7 @@ def read_file(path: str) -> MachineFile | str:
 def _read_files() -> tuple[dict[str, str], dict[str, MachineFile | str]]:
     """Path and content of every settings file by UUID."""
     files = registry()
-    return files, {uuid: read_file(path) for uuid, path in files.items()}
+    return files, {uuid: read_file(path, uuid) for uuid, path in files.items()}
 
 
 def _settings_file(client: Client, uuid: str) -> str | None:
@@ -128,12 +134,15 @@ def _settings_file(client: Client, uuid: str) -> str | None:
     return str(info["scalars"].get("CfgFile", ""))
 
 
-def _resolve(client: Client, uuid: str, why: str) -> MachineFile | None:
+def _resolve(client: Client, uuid: str, why: str) -> MachineFile | Inaccessible | None:
     """A VM that is not where VirtualBox.xml says: made, moved or removed in this moment."""
     path = _settings_file(client, uuid)
     if path is None:
         return None
-    found = read_file(path)
+    found = read_file(path, uuid)
+    if isinstance(found, str) and not os.path.lexists(path):
+        # Its folder was removed while VirtualBox still has the VM in memory.
+        return Inaccessible(uuid, path, found)
     if isinstance(found, str):
         raise VirtualBoxError(
             f"the settings file {path} of VM {uuid} cannot be read: {found or why}",
@@ -192,7 +201,9 @@ def read_all(client: Client) -> Survey:
             inaccessible.append(Inaccessible(uuid, files.get(uuid, ""), reason))
             continue
         machine = _resolve(client, uuid, found) if isinstance(found, str) else found
-        if machine is not None:
+        if isinstance(machine, Inaccessible):
+            inaccessible.append(machine)
+        elif machine is not None:
             state = "running" if uuid in running else _state(client, machine)
             machines.append(replace(machine, vm=replace(machine.vm, state=state)))
     return Survey(

@@ -80,24 +80,24 @@ def home(tmp_path, monkeypatch):
     return write
 
 
-def machine(name, more=""):
+def machine(name, more="", identity=UUID):
     return (
-        f'<VirtualBox xmlns="http://www.virtualbox.org/"><Machine name="{name}">{more}</Machine>'
-        "</VirtualBox>"
+        f'<VirtualBox xmlns="http://www.virtualbox.org/"><Machine uuid="{{{identity}}}" '
+        f'name="{name}">{more}</Machine></VirtualBox>'
     )
 
 
 def test_the_list_of_vms(home, script):
     one, two = str(uuid.uuid4()), str(uuid.uuid4())
     hostile = "a&quot; {x}&#10;&quot;b"
-    home(a=(one, machine(hostile)), b=(two, machine("b")))
+    home(a=(one, machine(hostile, identity=one)), b=(two, machine("b", identity=two)))
     assert file_reader.list_vms(script.client()) == [('a" {x}\n"b', one), ("b", two)]
 
 
-@pytest.mark.parametrize("text", [None, "", "<nonsense", "<VirtualBox/>"])
+@pytest.mark.parametrize("text", [None, "", "<nonsense", "<VirtualBox/>", machine("of another")])
 def test_a_doubtful_list_is_asked_for(home, script, text):
     one, two = str(uuid.uuid4()), str(uuid.uuid4())
-    home(a=(one, machine("a")), b=(two, text))
+    home(a=(one, machine("a", identity=one)), b=(two, text))
     script.expect("list", "vms", out=f'"a" {{{one}}}\n"<inaccessible>" {{{two}}}\n')
     assert file_reader.list_vms(script.client()) == [("a", one), ("<inaccessible>", two)]
 

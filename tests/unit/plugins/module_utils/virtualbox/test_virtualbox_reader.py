@@ -148,7 +148,7 @@ def test_a_vm_with_linked_clones_is_not_removed(script, vm, recorded):
         reader.disks_to_remove(script.client(), vm("base"))
     script.expect("list", "hdds", out=recorded("list_hdds"))
     disks = reader.disks_to_remove(script.client(), vm("clone"))
-    assert disks == (vm("clone").storage_attachments[0].medium,)
+    assert disks == ((vm("clone").storage_attachments[0].medium,), ())
 
 
 def test_os_type_must_be_known(script, recorded):

@@ -210,7 +210,31 @@ def test_an_inaccessible_vm_is_told(service):
     assert [item.vm.uuid for item in found.machines] == [U1]
     assert [item.uuid for item in found.inaccessible] == [U2, U3]
     assert "not valid" in found.inaccessible[0].reason
-    assert found.inaccessible[1].reason == "No such file or directory"
+    assert found.inaccessible[1].reason == "its settings file is gone"
+
+
+def test_a_vm_whose_file_is_that_of_another_vm_is_told(service):
+    service.add(U1, settings("vm", U1))
+    # As it is after the VM was made a second time in its place.
+    service.entries.append(f'<MachineEntry uuid="{{{U2}}}" src="{service.home}/{U1}.vbox"/>')
+    service.save()
+    service.answers["list", "vms"] = Answer(0, line("vm", U1) + line("<inaccessible>", U2), "")
+    found = service.read()
+    assert [item.vm.uuid for item in found.machines] == [U1]
+    (lost,) = found.inaccessible
+    assert lost.uuid == U2 and f"that of another VM, {{{U1}}}" in lost.reason
+
+
+def test_a_vm_whose_folder_was_removed_while_virtualbox_has_it_is_told(service):
+    service.add(U1, settings("vm", U1))
+    service.add(U2, None)
+    service.answers["list", "vms"] = Answer(0, line("vm", U1) + line("cp01", U2), "")
+    shown = f'UUID="{U2}"\nVMState="poweroff"\nCfgFile="{service.home}/cp01/cp01.vbox"\n'
+    service.answers["showvminfo", U2, "--machinereadable"] = Answer(0, shown, "")
+    found = service.read()
+    assert [item.vm.uuid for item in found.machines] == [U1]
+    (lost,) = found.inaccessible
+    assert lost.uuid == U2 and "not mounted" in lost.reason
 
 
 def test_a_vm_that_is_named_inaccessible_is_a_vm(service):
@@ -248,9 +272,11 @@ def test_a_vm_that_the_files_do_not_know_is_asked_for(service, tmp_path):
 def test_a_settings_file_that_only_virtualbox_can_read_is_an_error(service):
     service.add(U1, None)
     service.answers["list", "vms"] = Answer(0, line("vm", U1), "")
-    shown = f'UUID="{U1}"\nVMState="poweroff"\nCfgFile="{service.home}/nosuch.vbox"\n'
+    # Nobody can read a folder as a file, whoever runs the test.
+    (service.home / "hidden.vbox").mkdir()
+    shown = f'UUID="{U1}"\nVMState="poweroff"\nCfgFile="{service.home}/hidden.vbox"\n'
     service.answers["showvminfo", U1, "--machinereadable"] = Answer(0, shown, "")
-    with pytest.raises(VirtualBoxError, match=r"nosuch\.vbox of VM .* cannot be read"):
+    with pytest.raises(VirtualBoxError, match=r"hidden\.vbox of VM .* cannot be read"):
         service.read()
 
 
