@@ -680,6 +680,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     extras,
     file_reader,
     hardware,
+    limits,
     lost_vms,
     medium_reader,
     model,
@@ -909,6 +910,15 @@ def wanted_extras(module: AnsibleModule) -> dict[str, t.Any]:
 
 def wanted_wait(params: dict[str, t.Any]) -> waiting.Wait | None:
     """What the task waits for."""
+    wait = params["wait"] or {}
+    limits.check_number("wait.port", wait.get("port"), limits.PORT)
+    for option in ("guest_property_pattern", "banner_pattern"):
+        try:
+            re.compile(wait.get(option) or "")
+        except re.error as error:
+            raise VirtualBoxError(
+                f"wait.{option} is no regular expression: {error}", error_code="BAD_OPTION"
+            ) from error
     return None if params["wait"] is None else waiting.Wait(**params["wait"])
 
 
@@ -925,9 +935,30 @@ def wanted_serial_ports(
         yield model.SerialPort(port["number"], port["mode"], path)
 
 
+# What a file name may have, less the longest ending that VirtualBox gives to a settings file.
+LONGEST_NAME_BYTES = 255 - len(".vbox-prev")
+
+
+def check_names(params: dict[str, t.Any]) -> None:
+    """The name of a new VM is that of its files, and VirtualBox makes up a UUID for a bad one."""
+    name, identity = params["name"], params["uuid"]
+    if not name:
+        raise VirtualBoxError("a VM needs a name", error_code="BAD_OPTION")
+    length = len(model.file_name(name).encode("utf-8", "surrogateescape"))
+    if length > LONGEST_NAME_BYTES:
+        raise VirtualBoxError(
+            f"the name of the VM has {length} bytes, and its files can have {LONGEST_NAME_BYTES}",
+            hint="change name",
+            error_code="BAD_OPTION",
+        )
+    if identity and not (re.fullmatch(parser.UUID, identity) and identity.strip("0-")):
+        raise VirtualBoxError(f"'{identity}' is no UUID of a VM", error_code="BAD_OPTION")
+
+
 def make_wish(module: AnsibleModule) -> VmWish:
     """The task as a wish."""
     params = module.params
+    check_names(params)
     vm = model.Vm(
         name=params["name"],
         cpus=params["cpus"],
@@ -1015,6 +1046,7 @@ class Task:
         source = file_reader.read_vm(self.client, found) if found else None
         if source is None and self.check_mode:
             # An earlier task would have made it.
+            self.wish = replace(self.wish, source_unknown=True)
             return model.Vm(name=self.clone_from, uuid=self.clone_from)
         if source is None:
             raise VirtualBoxError(
@@ -1168,9 +1200,31 @@ class Task:
             name = plan.before.name
             gone = [lost_vms.forget(name, vm) for vm in self._same_place(plan.before)]
             return replace(plan, disks=found.own, actions=(*close, *plan.actions, *gone))
-        if any("--os-type" in action.argv for action in plan.actions):
+        self._check_files(plan)
+        if any({"--os-type", "--ostype"} & set(action.argv) for action in plan.actions):
             reader.check_os_type(self.client, self.wish.vm.os_type or "")
         return plan
+
+    def _check_files(self, plan: VmPlan) -> None:
+        """What a plan takes from the host; in check mode an earlier task makes it."""
+        made = {action.path for action in plan.actions}
+        for action in plan.actions:
+            words = dict(zip(action.argv, action.argv[1:]))
+            path = words.get("--medium" if action.kind == "attach" else "--hostpath", "")
+            if not os.path.isabs(path) or path in made:
+                continue
+            if action.kind == "share" and os.path.lexists(path) and not os.path.isdir(path):
+                raise VirtualBoxError(
+                    f"{path} is to be shared with VM '{self.wish.vm.name}', and is no folder",
+                    hint="change host_path in shared_folders",
+                    error_code="VBOX_E_FILE_ERROR",
+                )
+            if not os.path.exists(path) and not self.check_mode:
+                raise VirtualBoxError(
+                    f"{path} is wanted to {action.text}, and does not exist",
+                    hint="make it first, or change the path",
+                    error_code="VBOX_E_FILE_ERROR",
+                )
 
     def carry_out(self, plan: VmPlan) -> None:
         """Apply a plan."""
@@ -1190,7 +1244,7 @@ def main() -> None:
         outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
         for lost in task.lost if task.actual is not None else ():
             module.warn(
-                f"beside VM '{task.actual.name}', VirtualBox knows {lost.text} - let VirtualBox "
+                f"beside VM '{task.wish.vm.name}', VirtualBox knows {lost.text} - let VirtualBox "
                 f"forget that one with the options state absent and uuid {lost.uuid}"
             )
         if not module.check_mode:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import typing as t
@@ -41,6 +42,8 @@ SLOW_FACTOR = 30
 # How long a power-off, which asks nobody, may take.
 POWER_OFF_SECONDS = 60.0
 POLL_SECONDS = 0.3
+# Steps with a VM that is made already.
+AFTER_MAKING = ("start", "pause", "resume", "save")
 # What a note about a medium is about: its making, its move, its compaction.
 MEDIUM_NOTES = ("medium", "move", "compact")
 
@@ -244,32 +247,62 @@ def apply_vm(
     note: dict[str, t.Any],
     patience: float,
 ) -> None:
-    """Carry out a plan for a VM."""
+    """Carry out a plan for a VM; one that this run has begun to make is taken back if it fails."""
     for action in plan.actions:
-        if action.kind == "clean":
-            finish_removal(client, note, wish.folder)
-            journal.end()
-        elif action.kind in ("create", "clone"):
-            _create(client, action, wish, journal)
-        elif action.kind == "stop":
-            stop(client, action.vm, patience)
-        elif action.kind == "start":
-            start(client, action)
-        elif action.kind in REACHED:
-            change_state(client, action)
-        elif action.kind == "remove" and plan.before is not None:
-            _remove(client, action, plan.before, plan.disks, wish, journal)
-        elif action.kind == "forget":
-            _forget(client, action)
-        elif action.kind == "disk_clean":
-            forget_medium(client, action.path)
-            _disk_journal(action).end()
-        elif action.kind == "disk_create":
-            _create_medium(client, action, action.path, _disk_journal(action))
-            _disk_journal(action).end()
-        else:
-            call(client, action)
+        try:
+            _apply(client, action, plan, wish, journal, note, patience)
+        except VirtualBoxError as error:
+            if not error.outcome_unknown and action.kind not in AFTER_MAKING:
+                _take_back(client, wish, journal)
+            raise
     journal.end()
+
+
+def _take_back(client: Client, wish: VmWish, journal: Journal) -> None:
+    note = journal.read()
+    made = note.get("what") == "create" and note.get("uuid") == wish.new_uuid
+    if not made or not note["new_folder"]:
+        # Somebody else's files are beside those of the VM: the next run goes on with it.
+        return
+    # The first error is the one to be told; what is left here, the next run removes.
+    with contextlib.suppress(VirtualBoxError):
+        insist(client, Action("forget", "", ("unregistervm", wish.new_uuid)))
+        finish_removal(client, note, wish.folder)
+        journal.end()
+
+
+def _apply(
+    client: Client,
+    action: Action,
+    plan: VmPlan,
+    wish: VmWish,
+    journal: Journal,
+    note: dict[str, t.Any],
+    patience: float,
+) -> None:
+    if action.kind == "clean":
+        finish_removal(client, note, wish.folder)
+        journal.end()
+    elif action.kind in ("create", "clone"):
+        _create(client, action, wish, journal)
+    elif action.kind == "stop":
+        stop(client, action.vm, patience)
+    elif action.kind == "start":
+        start(client, action)
+    elif action.kind in REACHED:
+        change_state(client, action)
+    elif action.kind == "remove" and plan.before is not None:
+        _remove(client, action, plan.before, plan.disks, wish, journal)
+    elif action.kind == "forget":
+        _forget(client, action)
+    elif action.kind == "disk_clean":
+        forget_medium(client, action.path)
+        _disk_journal(action).end()
+    elif action.kind == "disk_create":
+        _create_medium(client, action, action.path, _disk_journal(action))
+        _disk_journal(action).end()
+    else:
+        call(client, action)
 
 
 def _disk_journal(action: Action) -> Journal:

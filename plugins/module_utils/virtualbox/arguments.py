@@ -66,8 +66,22 @@ def find_client(module: AnsibleModule) -> Client | None:
     return Client(path, timeout=module.params["timeout"], saves=Saves(module.warn))
 
 
+def zero_bytes(value: t.Any) -> bool:
+    """Whether a text in an option has a zero byte, with which no program can be called."""
+    if isinstance(value, dict):
+        return any(zero_bytes(item) for pair in value.items() for item in pair)
+    if isinstance(value, list):
+        return any(zero_bytes(item) for item in value)
+    return isinstance(value, str) and "\0" in value
+
+
 def make_client(module: AnsibleModule) -> Client:
     """The client for the VBoxManage that the task names, or the one on PATH."""
+    for option, value in module.params.items():
+        if zero_bytes(value):
+            module.fail_json(
+                msg=f"{option} holds a zero byte, which no program takes", error_code="BAD_OPTION"
+            )
     client = find_client(module)
     if client is None:
         module.fail_json(
@@ -96,6 +110,12 @@ def groups(names: t.Sequence[str] | None) -> tuple[str, ...] | None:
         if not name.startswith("/") or "," in name:
             raise VirtualBoxError(
                 f"the group '{name}' must begin with a slash and have no comma",
+                error_code="BAD_OPTION",
+            )
+        parts = name[1:].split("/")
+        if name != "/" and {"", ".", ".."} & set(parts):
+            raise VirtualBoxError(
+                f"the group '{name}' has a part that VirtualBox does not take: nothing, . or ..",
                 error_code="BAD_OPTION",
             )
     return None if names is None else tuple(names) or ("/",)

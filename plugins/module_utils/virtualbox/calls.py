@@ -12,6 +12,7 @@ from dataclasses import replace
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
     extras,
     hardware,
+    limits,
     model,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.actions import Action
@@ -55,12 +56,26 @@ def difference(before: Vm, after: Vm) -> tuple[Action, ...]:
         text = f"{'note' if after.address else 'forget'} the planned address of VM '{name}'"
         actions.append(Action("address", text, argv, uuid, live=True))
     actions += extras.bandwidth_actions(uuid, name, before.bandwidth_groups, after.bandwidth_groups)
+    if _needs_chipset_first(before, after):
+        chipset = (("chipset", limits.chipset_of(after)),)
+        argv = ("modifyvm", uuid, "--chipset", limits.chipset_of(after))
+        actions.append(Action("modify", f"change chipset of VM '{name}'", argv, uuid))
+        before = replace(before, hardware=hardware.merged(before.hardware, chipset))
     arguments, changed = _modify(before, after)
     if arguments:
         argv = ("modifyvm", uuid, *arguments)
         actions.append(Action("modify", f"change {', '.join(changed)} of VM '{name}'", argv, uuid))
+    # A controller that loses ports would take what is attached there with it.
+    cut = _beyond_ports(before, after)
+    kept = replace(
+        before,
+        storage_attachments=tuple(item for item in before.storage_attachments if item not in cut),
+    )
+    actions += _attachments(
+        replace(before, storage_attachments=cut), replace(after, storage_attachments=())
+    )
     actions += _controllers(before, after)
-    actions += _attachments(before, after)
+    actions += _attachments(kept, after)
     actions += extras.shared_folder_actions(uuid, name, before.shared_folders, after.shared_folders)
     actions += extras.extra_data_actions(uuid, name, before.extra_data, after.extra_data)
     actions += extras.guest_property_actions(
@@ -73,6 +88,14 @@ def difference(before: Vm, after: Vm) -> tuple[Action, ...]:
         if snapshot.name not in known
     ]
     return tuple(actions)
+
+
+def _needs_chipset_first(before: Vm, after: Vm) -> bool:
+    """VBoxManage counts the NICs of a VM before it begins with the options of a call."""
+    count = limits.NIC_COUNTS.get(limits.chipset_of(before))
+    changes = limits.chipset_of(before) != limits.chipset_of(after)
+    used = [nic.number for nic in after.nics if nic.type not in (None, "none")]
+    return changes and count is not None and max(used, default=0) > count
 
 
 def _modify(before: Vm, after: Vm) -> tuple[list[str], list[str]]:
@@ -151,6 +174,16 @@ def _modify_serial(before: SerialPort, after: SerialPort) -> list[str]:
         return [f"--uart{number}", "off"]
     mode = ["file", after.path or ""] if after.mode == "file" else [after.mode or ""]
     return [f"--uart{number}", after.io_base or "", str(after.irq), f"--uart-mode{number}", *mode]
+
+
+def _beyond_ports(before: Vm, after: Vm) -> tuple[Attachment, ...]:
+    """What is attached to ports that a controller will not have any more."""
+    counts = {item.name: item.port_count for item in after.storage_controllers}
+    return tuple(
+        item
+        for item in before.storage_attachments
+        if item.port >= (counts.get(item.controller) or item.port + 1)
+    )
 
 
 def _controllers(before: Vm, after: Vm) -> t.Iterator[Action]:

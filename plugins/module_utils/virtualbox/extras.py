@@ -57,6 +57,8 @@ def pairs(actual: Pairs, wanted: Pairs) -> Pairs:
 def check(extra_data: Pairs, folders: t.Iterable[SharedFolder]) -> None:
     """What VirtualBox would refuse in the middle, or what would take a mark away."""
     for name, _value in extra_data:
+        if not name:
+            raise VirtualBoxError("extra data needs a name", error_code="BAD_OPTION")
         if name.startswith(OURS):
             raise VirtualBoxError(
                 f"the extra data '{name}' belongs to this collection",

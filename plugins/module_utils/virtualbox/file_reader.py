@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
     hardware,
+    limits,
     machine_file,
     model,
     parser,
@@ -35,7 +36,6 @@ COMPARED = (b"7.2",)
 # As showvminfo names what the settings file calls otherwise.
 CHIPS = {"AHCI": "IntelAhci"}
 DEFAULT_CHIP = "Am79C973"
-NIC_COUNTS = {"piix3": 8, "ich9": 36}
 SERIAL_MODES = {"RawFile": "file,{path}", "Disconnected": "disconnected"}
 
 
@@ -82,7 +82,7 @@ def shown(
         "firmware": plain.firmware or "",
         **hardware.shown_of(find(machine)),
     }
-    scalars.update(_nics(machine, settings, NIC_COUNTS[scalars["chipset"]]))
+    scalars.update(_nics(machine, settings, limits.NIC_COUNTS[scalars["chipset"]]))
     scalars.update(_storage(machine, settings, locate))
     scalars.update(_serial_ports(machine))
     return {"scalars": scalars, "forwardings": {}}, settings

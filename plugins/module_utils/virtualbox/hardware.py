@@ -12,6 +12,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+    VirtualBoxError,
+)
+
 Settings = t.Tuple[t.Tuple[str, t.Any], ...]
 
 BOOT_DEVICES = ("none", "floppy", "dvd", "disk", "net")
@@ -251,6 +255,11 @@ def wanted(params: t.Mapping[str, t.Any]) -> Settings:
     """What a task names; a boot order that is not full ends with nothing."""
     found = {item.name: params.get(item.name) for item in TABLE}
     order = params.get("boot_order")
+    if order is not None and len(order) > BOOT_POSITIONS:
+        raise VirtualBoxError(
+            f"boot_order names {len(order)} devices, and VirtualBox takes {BOOT_POSITIONS}",
+            error_code="BAD_OPTION",
+        )
     if order is not None:
         rest = [BOOT_DEVICES[0]] * BOOT_POSITIONS
         found["boot_order"] = tuple([*order, *rest][:BOOT_POSITIONS])

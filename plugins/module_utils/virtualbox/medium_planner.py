@@ -10,6 +10,7 @@ import os
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import limits
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.actions import (
     Action,
     filled,
@@ -18,6 +19,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.erro
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.model import Medium
+
+NEVER_GROWS_FIXED = ("vdi", "vhd")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ def plan_medium(actual: Medium | None, wish: MediumWish, leftovers: bool = False
     The actual one may still lie at another path, which is where it is moved from.
     """
     path = wish.medium.path
+    if wish.state != "absent":
+        _check_size(wish.medium, actual)
     clean = (
         (Action("clean", f"remove the half-made medium {path} of an interrupted run"),)
         if leftovers
@@ -72,6 +77,23 @@ def plan_medium(actual: Medium | None, wish: MediumWish, leftovers: bool = False
     fresh, creation = _medium_creation(wish)
     after = _merge_medium(fresh, wish)
     return MediumPlan(None, after, (*clean, *creation, *_medium_changes(fresh, after)))
+
+
+def _check_size(wanted: Medium, actual: Medium | None) -> None:
+    kind = (actual.format if actual is not None else wanted.format) or "vdi"
+    known = limits.DISK_SIZES.get(kind)
+    if known is not None:
+        limits.check_number(f"size_mb of the {kind} {wanted.path}", wanted.size_mb, known)
+
+
+def _check_shareable(medium: Medium) -> None:
+    """VirtualBox shares only images that do not grow."""
+    if medium.type == "shareable" and medium.variant == "standard":
+        raise VirtualBoxError(
+            f"the medium {medium.path} is to be shareable, and it is of the variant standard",
+            hint="only the variant fixed can be shared: make another medium with it",
+            error_code="BAD_OPTION",
+        )
 
 
 def _check_present(actual: Medium) -> None:
@@ -240,11 +262,26 @@ def _medium_changes(before: Medium, after: Medium) -> t.Iterator[Action]:
     argv: tuple[str, ...]
     if after.size_mb is not None and after.size_mb != before.size_mb:
         _check_idle(before, "grown")
+        if before.variant == "fixed" and before.format in NEVER_GROWS_FIXED:
+            raise VirtualBoxError(
+                f"the medium {after.path} is to grow to {after.size_mb} MiB, and a {before.format} "
+                "of the variant fixed cannot",
+                hint="leave size_mb, or make another medium of the variant standard",
+                error_code="VBOX_E_NOT_SUPPORTED",
+            )
         # The option that counts in MB refuses growth by much as a slip of the pen.
         size = str(after.size_mb * 1024 * 1024)
         argv = ("modifymedium", "disk", after.path, "--resizebyte", size)
         yield Action("grow", f"grow medium {after.path} to {after.size_mb} MiB", argv, slow=True)
     if after.type is not None and after.type != before.type:
+        _check_shareable(after)
+        if before.children:
+            raise VirtualBoxError(
+                f"the medium {after.path} is to be {after.type}, and has differencing images on "
+                f"it: {', '.join(before.children)}",
+                hint="remove the linked clones and snapshots first",
+                error_code="VBOX_E_OBJECT_IN_USE",
+            )
         argv = ("modifymedium", "disk", after.path, "--type", after.type)
         yield Action("modify", f"make medium {after.path} {after.type}", argv)
     if after.description is not None and after.description != before.description:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
     extras,
     hardware,
+    limits,
     model,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.actions import (
@@ -65,6 +66,8 @@ class VmWish:
     new_uuid: str = ""
     # The VM is ours although it has no mark yet: its creation was interrupted.
     adopt: bool = False
+    # Check mode: an earlier task would have made the source of the clone.
+    source_unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ def plan_vm(
     if actual is None or wish.adopt:
         # A clone begins with the address of its source, which is not its own.
         wish = replace(wish, vm=replace(wish.vm, address=wish.vm.address or ""))
+    if wish.state != "absent":
+        limits.check_alone(wish.vm)
     if wish.state == "absent":
         if actual is None:
             return VmPlan(None, None, clean)
@@ -104,7 +109,9 @@ def plan_vm(
     if actual is not None:
         _check_mark(actual, wish)
         after = merge(actual, wish)
+        limits.check_together(wish.vm, after)
         actions = tuple(_power_around(actual, after, wish))
+        _check_start(actions, after)
         if wish.state == "present" and any(action.kind == "discard" for action in actions):
             after = replace(after, state="poweroff")
         return VmPlan(actual, after, actions)
@@ -118,9 +125,17 @@ def plan_vm(
         return VmPlan(None, None)
     fresh, creation = _creation(wish, source)
     after = merge(fresh, wish)
+    if not wish.source_unknown:
+        limits.check_together(wish.vm, after)
     changes = difference(fresh, after)
-    power = _power(fresh, wish, "poweroff", wish.state)
+    power = tuple(_power(fresh, wish, "poweroff", wish.state))
+    _check_start(power, after)
     return VmPlan(None, after, (*clean, *creation, *wish.disk_actions, *changes, *power))
+
+
+def _check_start(actions: t.Iterable[Action], after: Vm) -> None:
+    if any(action.kind == "start" for action in actions):
+        limits.check_start(after)
 
 
 def _check_mark(actual: Vm, wish: VmWish) -> None:
@@ -349,7 +364,7 @@ def merge(actual: Vm, wish: VmWish) -> Vm:
         value = getattr(wanted, name)
         return getattr(actual, name) if value is None else value
 
-    return replace(
+    merged = replace(
         actual,
         state=state,
         cpus=either("cpus"),
@@ -377,6 +392,7 @@ def merge(actual: Vm, wish: VmWish) -> Vm:
         extra_data=extras.pairs(actual.extra_data, wanted.extra_data),
         guest_properties=extras.pairs(actual.guest_properties, wanted.guest_properties),
     )
+    return replace(merged, nics=limits.nics_within(merged))
 
 
 def _merge_keyed(

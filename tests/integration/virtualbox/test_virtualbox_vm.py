@@ -488,8 +488,8 @@ def test_service_killed_while_it_saved_a_vm(world):
     ("options", "message"),
     [
         ({"os_type": "Debian_65"}, "no guest system"),
-        ({"memory_mb": 1}, "Invalid RAM size"),
-        ({"cpus": 9999}, "CPU"),
+        ({"memory_mb": 1}, "memory_mb of VM 'vm' is to be 1, and VirtualBox takes 4 to 2097152"),
+        ({"cpus": 9999}, "cpus of VM 'vm' is to be 9999, and VirtualBox takes 1 to 64"),
         ({"groups": ["lab"]}, "must begin with a slash"),
         ({"folder": "relative"}, "absolute path"),
         ({"nics": [{"number": 1, "mac": "02:00"}]}, "no MAC address"),
@@ -500,7 +500,7 @@ def test_service_killed_while_it_saved_a_vm(world):
             {"nics": [{"number": 1, "port_forwards": [{**SSH, "name": "a,b"}]}]},
             "cannot be the name",
         ),
-        ({"storage_attachments": [hdd("/nonexistent.vdi")]}, "Could not find a controller"),
+        ({"storage_attachments": [hdd("/nonexistent.vdi")]}, "no such controller"),
         ({"storage_attachments": [hdd(None)]}, "needs a medium"),
         ({"serial_ports": [{"number": 1, "mode": "file"}]}, "needs a path"),
         ({"clone_from": "base"}, "clone_snapshot"),
@@ -514,12 +514,14 @@ def test_what_cannot_be_is_told_and_nothing_is_changed(world, options, message):
     before = world.run("virtualbox_vm_info")["vms"]
     refused = world.fail(MODULE, name="vm", **{"folder": str(world.vms), **options})
     assert message in refused["msg"]
+    foreseen = world.fail(MODULE, check=True, name="vm", **{"folder": str(world.vms), **options})
+    assert foreseen["msg"] == refused["msg"]
     assert world.run("virtualbox_vm_info")["vms"] == before
 
 
 def test_a_vm_that_cannot_be_created_leaves_nothing(world):
     refused = world.fail(MODULE, name="vm", folder=str(world.vms), os_type="nonsense")
-    assert "guest OS type" in refused["msg"]
+    assert "no guest system 'nonsense'" in refused["msg"]
     assert os.listdir(world.vms) == []
 
 

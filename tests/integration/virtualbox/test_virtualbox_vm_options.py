@@ -279,7 +279,7 @@ def test_half_made_disk_of_an_interrupted_run(world):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cpu_cap_percent": 101}, "execution cap"),
+        ({"cpu_cap_percent": 101}, "cpu_cap_percent of VM 'vm' is to be 101"),
         ({"vram_mb": 100000}, "VRAM"),
         ({"nics": [{"number": 1, "type": "bridged"}]}, "needs a network"),
         ({"nics": [{"number": 1, "type": "nat", "properties": {"a": "b"}}]}, "only type generic"),

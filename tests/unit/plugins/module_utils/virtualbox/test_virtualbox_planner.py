@@ -741,6 +741,9 @@ def possible(actual, wanted):
     try:
         return plan_vm(actual, wanted)
     except VirtualBoxError as error:
+        if error.error_code == "BAD_OPTION":
+            # A disk at two ports, a bandwidth group that is not there, or an IOMMU without ICH9.
+            reject()
         discarded = actual is not None and actual.saved
         assert wanted.state == "saved" and (off or discarded or "is off" in str(error))
         reject()
