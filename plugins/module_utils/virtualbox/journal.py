@@ -18,11 +18,16 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import typing as t
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import BusyError
+from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+    BusyError,
+    VirtualBoxError,
+)
 
 FOLDER = ".virtual.datacenter"
+POLL_SECONDS = 0.05
 
 
 def process_start(pid: int) -> str:
@@ -43,8 +48,30 @@ def writer_lives(note: dict[str, t.Any]) -> bool:
     return pid not in (0, os.getpid()) and process_start(pid) == note.get("started") != ""
 
 
+def holder(handle: int) -> str:
+    """Who holds the lock of an open file or folder, as far as the kernel tells."""
+    status = os.fstat(handle)
+    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    with contextlib.suppress(OSError), open("/proc/locks", encoding="utf-8") as stream:
+        for line in stream:
+            fields = line.split()
+            if len(fields) > 5 and fields[1] == "FLOCK" and fields[5] == place:
+                return _process(fields[4])
+    return "another process"
+
+
+def _process(pid: str) -> str:
+    command = ""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as stream:
+        command = stream.read(200).replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    return f"process {pid} ({command})" if command else f"process {pid}"
+
+
 class Journal:
     """The note about one object, kept in a hidden folder next to the objects."""
+
+    # Others hold the lock for the time of writing one small file.
+    lock_seconds = 60.0
 
     def __init__(self, folder: str, key: str) -> None:
         self.folder = os.path.join(folder, FOLDER)
@@ -66,6 +93,7 @@ class Journal:
     @contextlib.contextmanager
     def _locked(self) -> t.Iterator[None]:
         """One run at a time reads and writes the notes of a folder."""
+        end = time.monotonic() + self.lock_seconds
         while True:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             try:
@@ -73,12 +101,28 @@ class Journal:
             except FileNotFoundError:
                 continue
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                self._lock(handle, end)
                 if self._is_folder(handle):
                     yield
                     return
             finally:
                 os.close(handle)
+
+    def _lock(self, handle: int, end: float) -> None:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() < end:
+                    time.sleep(POLL_SECONDS)
+                    continue
+            raise VirtualBoxError(
+                f"the notes in {self.folder} were wanted for {self.lock_seconds:g} s, and "
+                f"{holder(handle)} holds them",
+                hint="wait for it, or end it",
+                error_code="TIMEOUT",
+            )
 
     def _is_folder(self, handle: int) -> bool:
         # Another run may have removed the folder, and made a new one, while we waited.

@@ -25,6 +25,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.erro
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.journal import (
     Journal,
     all_notes,
+    holder,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.saves import (
     settings_home,
@@ -103,7 +104,10 @@ class Locks:
                     break
                 except BlockingIOError:
                     if client.clock() >= end:
-                        raise BusyError(f"another run works on the snapshots in {folder}") from None
+                        who = holder(handle)
+                        raise BusyError(
+                            f"another run works on the snapshots in {folder}: {who}"
+                        ) from None
                     client.sleep(POLL_SECONDS)
 
     def release(self) -> None:

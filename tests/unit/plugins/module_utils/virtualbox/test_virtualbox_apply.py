@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -457,6 +458,23 @@ def test_journal(tmp_path):
     assert os.path.isdir(other.folder)
     other.end()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_lock_of_the_notes_that_is_never_let_go(tmp_path, monkeypatch):
+    notes = journal.Journal(str(tmp_path), "a")
+    monkeypatch.setattr(notes, "lock_seconds", 0.2)
+    os.makedirs(notes.folder)
+    hold = "import fcntl, os, sys; h = os.open(sys.argv[1], os.O_RDONLY); "
+    hold += "fcntl.flock(h, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
+    argv = [sys.executable, "-c", hold, notes.folder]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(VirtualBoxError, match=f"process {other.pid} .*holds them") as caught:
+            notes.begin({"what": "create", "name": "a"})
+        assert caught.value.error_code == "TIMEOUT"
+        other.stdin.close()
+    notes.begin({"what": "create", "name": "a"})
+    notes.end()
 
 
 def test_half_a_note_counts_as_none(tmp_path):
