@@ -38,14 +38,15 @@ options:
     required: true
   mark:
     description:
-      - The file that says V(init) or V(join) while one of them has begun and has not ended.
+      - The file that says V(init) or V(join) while one of them has begun and has not ended, and
+        V(init-failed) after an init that failed.
     type: path
     default: /etc/kubernetes/kubeadm-in-progress
   lock:
     description:
-      - The file that a running kubeadm holds a lock on.
+      - The file that a running kubeadm holds a lock on. Its folder is made if it is missing.
     type: path
-    default: /run/lock/kubeadm.lock
+    default: /run/virtual.datacenter/kubeadm.lock
   lock_timeout:
     description:
       - Seconds to wait for it.
@@ -56,6 +57,38 @@ options:
       - Seconds to wait for each answer of a server.
     type: int
     default: 10
+  details:
+    description:
+      - Ask for RV(details) too.
+    type: bool
+    default: false
+  wait_seconds:
+    description:
+      - Ask again until O(wait_for) holds, for at most this many seconds. What was found last is
+        returned in any case.
+    type: int
+    default: 0
+  wait_for:
+    description:
+      - V(answer), the cluster of a worker answers; V(api_ready), the asked API server is ready;
+        V(healthy), this is a healthy member. The others ask for a healthy member and more.
+      - V(etcd_members), etcd has voters only, among them O(etcd_members); V(pod_ranges), every node
+        has a range for its pods; V(nodes_ready), every node is Ready.
+    type: str
+    choices: [answer, api_ready, healthy, etcd_members, pod_ranges, nodes_ready]
+    default: healthy
+  etcd_members:
+    description:
+      - The names that etcd must know, with O(wait_for=etcd_members).
+    type: list
+    elements: str
+    default: []
+  give_up_states:
+    description:
+      - States from which a machine is not waited for, as V(absent).
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -64,10 +97,8 @@ EXAMPLES = r"""
     role: control_plane
     name: "{{ inventory_hostname }}"
     server: "{{ machine_address }}:6443"
+    wait_seconds: 120
   register: member
-  until: member.healthy
-  retries: 60
-  delay: 2
 """
 
 RETURN = r"""
@@ -99,6 +130,35 @@ leftovers:
   returned: success
   type: list
   elements: str
+resumable:
+  description:
+    - Whether an init was interrupted after all files were written and etcd had data, so that it can
+      go on.
+  returned: success
+  type: bool
+details:
+  description:
+    - What the cluster says beyond membership. Empty where it was not asked or does not answer.
+  returned: success
+  type: dict
+  contains:
+    version:
+      description: The version of the asked API server, as V(1.36.2).
+      type: str
+    settings:
+      description: Its documents of settings as YAML text, by their kind. Control planes only.
+      type: dict
+    dns_spread:
+      description: Whether no two pods of cluster DNS may share a node. Control planes only.
+      type: bool
+    dns_nodes:
+      description: The nodes that can take a pod of cluster DNS. Control planes only.
+      type: list
+      elements: str
+    join_secrets:
+      description: The Secrets in kube-system that only serve joining. Control planes only.
+      type: list
+      elements: str
 nodes:
   description:
     - The nodes by name, each with C(address), C(pod_cidr), C(ready), C(control_plane), C(version),
@@ -128,7 +188,10 @@ import typing as t
 from contextlib import contextmanager
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes import membership
+from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes import (
+    details,
+    membership,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes.https import (
     Answer,
     Identity,
@@ -154,7 +217,7 @@ LEFTOVERS = (
     *(f"{ETC}/{name}.conf" for name in ("controller-manager", "scheduler")),
     f"{ETC}/manifests/*.yaml",
     f"{PKI}/apiserver.crt",
-    "/var/lib/etcd/member",
+    membership.ETCD_DATA,
     "/var/lib/kubelet/config.yaml",
 )
 
@@ -222,11 +285,10 @@ def ask_as_control_plane(asker: Asker, local: membership.Local) -> membership.Cl
     listed = asker.api(ADMIN, "/api/v1/nodes") if ready is not None else None
     etcd = asker.etcd("/v3/cluster/member/list")
     addons = None
-    if local.mark == "init" and ready is not None:
-        apps = "/apis/apps/v1/namespaces/kube-system"
+    if local.initialises and ready is not None:
         addons = all(
-            found(asker.api(ADMIN, f"{apps}/{path}"))
-            for path in ("deployments/coredns", "daemonsets/kube-proxy")
+            found(asker.api(ADMIN, path))
+            for path in (details.DNS, "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy")
         )
     nodes = None
     if listed is not None and found(listed):
@@ -257,10 +319,43 @@ def ask_as_worker(asker: Asker, name: str) -> membership.Cluster:
     return membership.Cluster(nodes=nodes, problems=tuple(asker.refused))
 
 
+def ask_for_details(asker: Asker, role: str, cluster: membership.Cluster) -> dict[str, t.Any]:
+    """What is missing from the answer was not told."""
+    told: dict[str, t.Any] = {}
+
+    def ask(path: str) -> t.Any:
+        answer = asker.api(ADMIN if role == "control_plane" else KUBELET, path)
+        return answer.document if answer is not None and found(answer) else None
+
+    version = ask("/version")
+    if version is None:
+        return told
+    told["version"] = version["gitVersion"].lstrip("v")
+    if role == "worker":
+        return told
+    maps = {
+        kind: ask(f"{details.CONFIG_MAPS}/{name}")
+        for kind, (name, _key) in details.SETTINGS.items()
+    }
+    told["settings"] = {
+        kind: maps[kind]["data"][key]
+        for kind, (_name, key) in details.SETTINGS.items()
+        if maps[kind] is not None
+    }
+    dns, tokens = ask(details.DNS), ask(details.TOKENS)
+    told["dns_spread"] = dns is not None and details.dns_is_spread(dns)
+    told["dns_nodes"] = details.dns_nodes((cluster.nodes or {}).values())
+    told["join_secrets"] = [] if tokens is None else details.own_tokens(tokens)
+    if ask(f"{details.SECRETS}/{details.CERTIFICATES}") is not None:
+        told["join_secrets"].append(details.CERTIFICATES)
+    return told
+
+
 @contextmanager
 def no_kubeadm_runs(lock: str, timeout: int) -> t.Iterator[None]:
     """kubeadm goes on when the run that started it was killed: let it end first."""
     end = time.monotonic() + timeout
+    os.makedirs(os.path.dirname(lock), mode=0o700, exist_ok=True)
     with open(lock, "a", encoding="utf-8") as handle:
         while True:
             try:
@@ -273,6 +368,35 @@ def no_kubeadm_runs(lock: str, timeout: int) -> t.Iterator[None]:
         yield
 
 
+def look(params: t.Mapping[str, t.Any]) -> tuple[bool, dict[str, t.Any]]:
+    """One look at the machine: whether what is waited for holds, and the result."""
+    name, role = params["name"], params["role"]
+    asker = Asker(params["server"], params["timeout"])
+    with no_kubeadm_runs(params["lock"], params["lock_timeout"]):
+        local = read_local(params["mark"])
+        if role == "control_plane":
+            cluster = ask_as_control_plane(asker, local)
+            state, gaps = membership.control_plane_state(name, local, cluster)
+        else:
+            cluster = ask_as_worker(asker, name)
+            state, gaps = membership.worker_state(name, local, cluster)
+    problems = asker.refused + asker.unreachable
+    done = membership.reached(params["wait_for"], state, gaps, cluster, params["etcd_members"])
+    asks = params["details"] and (cluster.api_ready or (role == "worker" and cluster.nodes))
+    return done or state in params["give_up_states"], {
+        "state": state,
+        "healthy": state == membership.MEMBER and not gaps,
+        "gaps": gaps,
+        "mark": local.mark,
+        "leftovers": list(local.leftovers),
+        "resumable": local.resumable,
+        "details": ask_for_details(asker, role, cluster) if asks else {},
+        "nodes": {node.name: vars(node) for node in (cluster.nodes or {}).values()},
+        "etcd_members": [{**vars(member), "voter": member.voter} for member in cluster.etcd or ()],
+        "problems": problems,
+    }
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -280,39 +404,35 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "server": {"type": "str", "required": True},
             "mark": {"type": "path", "default": "/etc/kubernetes/kubeadm-in-progress"},
-            "lock": {"type": "path", "default": "/run/lock/kubeadm.lock"},
+            "lock": {"type": "path", "default": "/run/virtual.datacenter/kubeadm.lock"},
             "lock_timeout": {"type": "int", "default": 600},
             "timeout": {"type": "int", "default": 10},
+            "details": {"type": "bool", "default": False},
+            "wait_seconds": {"type": "int", "default": 0},
+            "wait_for": {
+                "type": "str",
+                "choices": list(membership.CONDITIONS),
+                "default": "healthy",
+            },
+            "etcd_members": {"type": "list", "elements": "str", "default": []},
+            "give_up_states": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    name, lock = module.params["name"], module.params["lock"]
+    params = module.params
+    if not params["server"].rpartition(":")[2].isdigit():
+        module.fail_json(msg=f"server must be host:port, not {params['server']}")
+    end = time.monotonic() + params["wait_seconds"]
     try:
-        asker = Asker(module.params["server"], module.params["timeout"])
-    except ValueError:
-        module.fail_json(msg=f"server must be host:port, not {module.params['server']}")
-    try:
-        with no_kubeadm_runs(lock, module.params["lock_timeout"]):
-            local = read_local(module.params["mark"])
-            if module.params["role"] == "control_plane":
-                cluster = ask_as_control_plane(asker, local)
-                state, gaps = membership.control_plane_state(name, local, cluster)
-            else:
-                cluster = ask_as_worker(asker, name)
-                state, gaps = membership.worker_state(name, local, cluster)
+        done, result = look(params)
+        while not done and time.monotonic() < end:
+            time.sleep(1)
+            done, result = look(params)
     except OSError as error:
-        module.fail_json(msg=f"a kubeadm still holds {lock}: {error}; see what it does, then retry")
-    module.exit_json(
-        changed=False,
-        state=state,
-        healthy=state == membership.MEMBER and not gaps,
-        gaps=gaps,
-        mark=local.mark,
-        leftovers=list(local.leftovers),
-        nodes={node.name: vars(node) for node in (cluster.nodes or {}).values()},
-        etcd_members=[{**vars(member), "voter": member.voter} for member in cluster.etcd or ()],
-        problems=asker.refused + asker.unreachable,
-    )
+        module.fail_json(
+            msg=f"a kubeadm still holds {params['lock']}: {error}; see what it does, then retry"
+        )
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

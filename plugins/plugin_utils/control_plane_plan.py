@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-ETCD_DATA = "/var/lib/etcd/member"
+from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes.membership import (
+    ETCD_DATA,
+    INIT,
+    INIT_FAILED,
+)
 
 
 def _state(answers: Mapping[str, Any], name: str) -> str:
@@ -16,7 +20,49 @@ def _state(answers: Mapping[str, Any], name: str) -> str:
     return str(answers.get(name, {}).get("state", "silent"))
 
 
-def _problem(states: Mapping[str, str], answers: Mapping[str, Any], present: Sequence[str]) -> str:
+def _api_answers(answer: Mapping[str, Any]) -> bool:
+    return "its API server is not ready" not in answer["gaps"]
+
+
+def _resumable(answers: Mapping[str, Any], missing: Sequence[str]) -> list[str]:
+    """The machines whose interrupted init can go on: all is there, and the API server answers."""
+    return [
+        name
+        for name in missing
+        if answers[name].get("resumable", False) and _api_answers(answers[name])
+    ]
+
+
+def _keepers(answers: Mapping[str, Any], missing: Sequence[str]) -> list[str]:
+    """The machines whose etcd may hold the only copy of a cluster.
+
+    An init that failed has begun an empty cluster that never was whole.
+    """
+    return [
+        name
+        for name in missing
+        if ETCD_DATA in answers[name]["leftovers"] and answers[name]["mark"] != INIT_FAILED
+    ]
+
+
+def _lost_data(answers: Mapping[str, Any], keepers: Sequence[str]) -> str:
+    if not keepers:
+        return ""
+    found = "; ".join(
+        f"{name} was {'joining' if answers[name]['mark'] == 'join' else 'beginning'} a cluster"
+        f" ({', '.join(answers[name]['gaps'])})"
+        for name in keepers
+    )
+    return (
+        "no other control plane is a member of a cluster, and the data of etcd in /var/lib/etcd may"
+        f" be all that is left of one, so nothing was changed: {found}. Look at journalctl -u"
+        " kubelet there. If nothing of it is needed, run kubeadm reset there and try again"
+    )
+
+
+def _problem(
+    states: Mapping[str, str], answers: Mapping[str, Any], present: Sequence[str], resume: str
+) -> str:
     def named(*wanted: str) -> list[str]:
         return [name for name, state in states.items() if state in wanted]
 
@@ -42,18 +88,8 @@ def _problem(states: Mapping[str, str], answers: Mapping[str, Any], present: Seq
             "no control plane is a member of a cluster, but a new one cannot be begun as long as "
             f"some were not asked: {', '.join(silent)}"
         )
-    orphans = [
-        name
-        for name in named("interrupted")
-        if answers[name]["mark"] == "join" and ETCD_DATA in answers[name]["leftovers"]
-    ]
-    if orphans:
-        return (
-            f"{', '.join(orphans)} was joining a cluster that no other control plane is a member of"
-            " any more. Its etcd may be all that is left of it: save /var/lib/etcd, or run kubeadm"
-            " reset there, and try again"
-        )
-    return ""
+    keepers = _keepers(answers, named("interrupted"))
+    return _lost_data(answers, [name for name in keepers if name != resume])
 
 
 def control_plane_plan(
@@ -65,14 +101,17 @@ def control_plane_plan(
     """
     states = {name: _state(answers, name) for name in names}
     missing = [name for name in present if states[name] in ("absent", "interrupted")]
-    begin = ""
+    begin = resume = ""
     if missing and "member" not in states.values():
+        interrupted = [name for name in missing if states[name] == "interrupted"]
+        resume = next(iter(_resumable(answers, interrupted)), "")
         # Who has begun goes on.
-        begun = [name for name in missing if answers[name]["mark"] == "init"]
-        begin = (begun or missing)[0]
+        begun = [name for name in interrupted if answers[name]["mark"] in (INIT, INIT_FAILED)]
+        begin = "" if resume else (begun or missing)[0]
     return {
         "begin": begin,
-        "join": [name for name in missing if name != begin],
+        "resume": resume,
+        "join": [name for name in missing if name not in (begin, resume)],
         "healthy": [name for name in names if answers.get(name, {}).get("healthy")],
-        "problem": _problem(states, answers, present),
+        "problem": _problem(states, answers, present, resume),
     }

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import datacenter
 import pytest
+import yaml
+
+DEFAULTS = datacenter.ROOT / "roles" / "datacenter" / "defaults" / "main.yml"
 
 
 def test_the_installed_collection_ends_what_a_killed_run_of_the_checkout_began(
@@ -32,7 +35,8 @@ def test_check_mode_on_the_finished_data_center_changes_nothing() -> None:
 @pytest.mark.usefixtures("finished")
 def test_the_kubeconfig_works_from_this_machine() -> None:
     kubectl = Path.home() / ".cache" / "virtual.datacenter"
-    kubectl = Path(os.environ.get("VIRTUAL_DATACENTER_CACHE", kubectl)) / "kubernetes-v1.36.2"
+    version = yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))["datacenter_kubernetes_version"]
+    kubectl = Path(os.environ.get("VIRTUAL_DATACENTER_CACHE", kubectl)) / f"kubernetes-v{version}"
     nodes = json.loads(
         subprocess.run(
             [

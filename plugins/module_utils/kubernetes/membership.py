@@ -11,6 +11,11 @@ from dataclasses import dataclass, field
 
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+ETCD_DATA = "/var/lib/etcd/member"
+
+# The words that the mark may say. An init that failed has begun a cluster that never was whole.
+INIT = "init"
+INIT_FAILED = "init-failed"
 
 # Nothing of Kubernetes is on the machine.
 ABSENT = "absent"
@@ -32,6 +37,20 @@ class Local:
     kubelet_conf: bool = False
     static_pods: frozenset[str] = frozenset()
     leftovers: tuple[str, ...] = ()
+
+    @property
+    def initialises(self) -> bool:
+        return self.mark in (INIT, INIT_FAILED)
+
+    @property
+    def resumable(self) -> bool:
+        """An init that did not end, of which all files and the data of etcd are there."""
+        return (
+            self.initialises
+            and self.kubelet_conf
+            and self.static_pods >= set(STATIC_PODS)
+            and any(path.endswith(ETCD_DATA) for path in self.leftovers)
+        )
 
 
 @dataclass(frozen=True)
@@ -122,7 +141,7 @@ def control_plane_gaps(name: str, local: Local, cluster: Cluster) -> list[str]:
         "no started, voting member of etcd": any(
             member.name == name and member.voter for member in cluster.etcd or ()
         ),
-        "no addons yet": local.mark != "init" or bool(cluster.addons),
+        "no addons yet": not local.initialises or bool(cluster.addons),
     }
     return [gap for gap, passed in checks.items() if not passed]
 
@@ -150,3 +169,27 @@ def worker_state(name: str, local: Local, cluster: Cluster) -> tuple[str, list[s
     if name in (cluster.nodes or {}):
         return MEMBER, []
     return (INTERRUPTED if local.mark else FOREIGN), ["the cluster has no such node"]
+
+
+# What can be waited for; each but the first two needs a healthy member too.
+CONDITIONS = ("answer", "api_ready", "healthy", "etcd_members", "pod_ranges", "nodes_ready")
+
+
+def reached(
+    condition: str, state: str, gaps: t.Sequence[str], cluster: Cluster, members: t.Iterable[str]
+) -> bool:
+    """Whether the condition holds; C(members) are the names that etcd must know as voters."""
+    if condition == "answer":
+        return state != UNKNOWN
+    if condition == "api_ready":
+        return cluster.api_ready
+    if state != MEMBER or gaps:
+        return False
+    etcd, nodes = cluster.etcd or (), (cluster.nodes or {}).values()
+    if condition == "etcd_members":
+        return all(member.voter for member in etcd) and set(members) <= {
+            member.name for member in etcd
+        }
+    if condition == "pod_ranges":
+        return all(node.pod_cidr for node in nodes)
+    return condition == "healthy" or all(node.ready for node in nodes)

@@ -100,6 +100,7 @@ def init(**given: Any) -> dict[str, Any]:
         "k8s_control_plane",
         "init.yml.j2",
         k8s_control_plane_endpoint="api.dc.internal:6443",
+        k8s_control_plane_version="1.36.2",
         k8s_control_plane_members=[{"name": "cp01", "address": "10.70.2.11"}],
         **given,
     )
@@ -128,6 +129,10 @@ def test_a_new_cluster() -> None:
     proxy = documents["KubeProxyConfiguration"]
     assert proxy["mode"] == "nftables"
     assert proxy["conntrack"] == {"maxPerCore": 0, "min": None}
+
+
+def test_the_token_of_an_init_is_over_at_once() -> None:
+    assert init()["InitConfiguration"]["bootstrapTokens"][0]["ttl"] == "1s"
 
 
 def test_anonymous_requests_for_health_only() -> None:

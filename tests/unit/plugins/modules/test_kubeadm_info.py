@@ -15,7 +15,11 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes import https, membership
+from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes import (
+    details,
+    https,
+    membership,
+)
 from ansible_collections.virtual.datacenter.plugins.modules import kubeadm_info
 
 LABELS = {membership.CONTROL_PLANE_LABEL: ""}
@@ -28,6 +32,21 @@ ANSWERS = {
     "/v3/cluster/member/list": (200, MEMBERS),
     "/apis/apps/v1/namespaces/kube-system/deployments/coredns": (200, {}),
     "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy": (404, {}),
+    "/version": (200, {"gitVersion": "v1.36.2"}),
+}
+MAPS = {
+    kind: (f"{details.CONFIG_MAPS}/{name}", key) for kind, (name, key) in details.SETTINGS.items()
+}
+TOKEN = {
+    "metadata": {"name": "bootstrap-token-abcdef"},
+    "data": {"description": "dmlydHVhbC5kYXRhY2VudGVy"},
+}
+DEPLOYMENT: Any = {"spec": {"template": {"metadata": {"labels": {}}, "spec": {}}}}
+DETAILS = {
+    **{path: (200, {"data": {key: f"text of {kind}"}}) for kind, (path, key) in MAPS.items()},
+    details.DNS: (200, DEPLOYMENT),
+    details.TOKENS: (200, {"items": [TOKEN]}),
+    f"{details.SECRETS}/{details.CERTIFICATES}": (404, {}),
 }
 
 
@@ -182,3 +201,46 @@ def test_a_running_kubeadm_is_waited_for(ask: Ask, tmp_path: Path) -> None:
 
 def test_a_server_without_a_port(ask: Ask) -> None:
     assert "host:port" in ask(server="api.dc.internal", ok=False)["msg"]
+
+
+def test_details_are_asked_for(machine: Machine, ask: Ask) -> None:
+    machine.put_control_plane()
+    machine.answers.update(DETAILS)
+    assert ask()["details"] == {}
+    told = ask(details=True)["details"]
+    assert told["version"] == "1.36.2"
+    assert told["settings"] == {kind: f"text of {kind}" for kind in details.SETTINGS}
+    assert told["join_secrets"] == ["bootstrap-token-abcdef"]
+    assert (told["dns_spread"], told["dns_nodes"]) == (False, ["cp01"])
+
+
+def test_a_worker_is_told_the_version_only(machine: Machine, ask: Ask) -> None:
+    machine.put(kubeadm_info.KUBELET_CERTIFICATE, "/etc/kubernetes/kubelet.conf")
+    assert ask("worker", details=True)["details"] == {"version": "1.36.2"}
+
+
+def test_it_waits_until_the_machine_is_healthy(machine: Machine, ask: Ask) -> None:
+    machine.put_control_plane()
+    machine.answers["/readyz"] = (500, None)
+    threading.Timer(0.3, machine.answers.update, ({"/readyz": (200, None)},)).start()
+    assert ask(wait_seconds=30)["healthy"] is True
+
+
+def test_it_does_not_wait_for_what_cannot_be(machine: Machine, ask: Ask) -> None:
+    assert ask(wait_seconds=600, give_up_states=["absent"])["state"] == "absent"
+    machine.put_control_plane()
+    machine.answers["/readyz"] = (500, None)
+    assert ask(wait_seconds=1)["healthy"] is False
+
+
+def test_an_init_that_was_cut_off_can_go_on(machine: Machine, ask: Ask) -> None:
+    machine.put_control_plane()
+    machine.put("/etc/kubernetes/kubeadm-in-progress", content="init\n")
+    assert ask()["resumable"] is False
+    machine.put("/var/lib/etcd/member/snap/db")
+    assert ask()["resumable"] is True
+
+
+def test_the_folder_of_the_lock_is_of_its_owner_only(ask: Ask, tmp_path: Path) -> None:
+    ask(lock=str(tmp_path / "run" / "kubeadm.lock"))
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700

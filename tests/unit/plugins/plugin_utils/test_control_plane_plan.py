@@ -18,12 +18,25 @@ NAMES = ["cp01", "cp02", "cp03"]
 DATA = "/var/lib/etcd/member"
 
 
-def answer(state: str, mark: str = "", *, healthy: bool = False, data: bool = False) -> Any:
+def answer(
+    state: str,
+    mark: str = "",
+    *,
+    healthy: bool = False,
+    data: bool = False,
+    whole: bool = False,
+    answers: bool = False,
+) -> Any:
     return {
         "state": state,
         "mark": mark,
         "healthy": healthy,
-        "gaps": ["its API server is not ready"] if state != "absent" and not healthy else [],
+        "resumable": state == "interrupted" and mark != "join" and data and whole,
+        "gaps": []
+        if state == "absent" or healthy
+        else ["no addons yet"]
+        if answers
+        else ["its API server is not ready"],
         "leftovers": [DATA] if data else [],
     }
 
@@ -40,6 +53,7 @@ def plan(*answers: Any, present: list[str] | None = None) -> dict[str, Any]:
 def test_a_new_cluster_is_begun_by_the_first() -> None:
     assert plan(ABSENT, ABSENT, ABSENT) == {
         "begin": "cp01",
+        "resume": "",
         "join": ["cp02", "cp03"],
         "healthy": [],
         "problem": "",
@@ -102,12 +116,56 @@ def test_the_last_copy_of_a_cluster_is_not_thrown_away() -> None:
     assert plan(ABSENT, answer("interrupted", "join"), ABSENT)["problem"] == ""
 
 
+BEGUN = answer("interrupted", "init", data=True, whole=True, answers=True)
+
+
+def test_an_init_that_was_cut_off_goes_on() -> None:
+    made = plan(ABSENT, BEGUN, ABSENT)
+    assert (made["begin"], made["resume"], made["join"]) == ("", "cp02", ["cp01", "cp03"])
+    assert made["problem"] == ""
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        answer("interrupted", "init", data=True, whole=True),
+        answer("interrupted", "init", data=True),
+        answer("interrupted", "init", data=True, answers=True),
+    ],
+)
+def test_the_data_of_an_init_that_cannot_go_on_is_kept(begun: Any) -> None:
+    made = plan(begun, ABSENT, ABSENT)
+    assert "cp01 was beginning a cluster" in made["problem"]
+    assert "/var/lib/etcd" in made["problem"] and "kubeadm reset" in made["problem"]
+
+
+def test_an_init_that_failed_is_begun_again() -> None:
+    made = plan(ABSENT, answer("interrupted", "init-failed", data=True, whole=True), ABSENT)
+    assert (made["begin"], made["resume"], made["problem"]) == ("cp02", "", "")
+
+
+def test_an_init_that_failed_late_goes_on() -> None:
+    late = answer("interrupted", "init-failed", data=True, whole=True, answers=True)
+    assert plan(late)["resume"] == "cp01"
+
+
+def test_two_clusters_that_were_begun_stop_the_run() -> None:
+    assert "cp02 was beginning a cluster" in plan(BEGUN, BEGUN, ABSENT)["problem"]
+
+
+def test_a_cluster_that_was_begun_elsewhere_stops_the_run() -> None:
+    made = plan(ABSENT, BEGUN, ABSENT, present=["cp01", "cp03"])
+    assert "cp02 was beginning a cluster" in made["problem"]
+
+
 STATES = st.builds(
     answer,
     st.sampled_from(["absent", "interrupted", "member", "foreign"]),
-    st.sampled_from(["init", "join"]),
+    st.sampled_from(["init", "init-failed", "join"]),
     healthy=st.booleans(),
     data=st.booleans(),
+    whole=st.booleans(),
+    answers=st.booleans(),
 ) | st.just({"unreachable": True})
 
 
@@ -117,10 +175,21 @@ def test_never_a_second_cluster_and_never_a_member_touched(
 ) -> None:
     made = plan(*answers, present=[name for name in NAMES if name in here])
     states = dict(zip(NAMES, (entry.get("state", "silent") for entry in answers)))
-    touched = {made["begin"], *made["join"]} - {""}
+    touched = {made["begin"], made["resume"], *made["join"]} - {""}
     assert all(states[name] in ("absent", "interrupted") for name in touched)
     assert touched <= here
-    if made["begin"] and not made["problem"]:
+    if (made["begin"] or made["resume"]) and not made["problem"]:
         assert set(states.values()) <= {"absent", "interrupted"}
-    if made["join"] and not made["begin"] and not made["problem"]:
+    if made["join"] and not (made["begin"] or made["resume"]) and not made["problem"]:
         assert made["healthy"]
+
+
+@given(st.lists(STATES, min_size=3, max_size=3), st.sets(st.sampled_from(NAMES), min_size=1))
+def test_the_only_data_of_a_cluster_is_never_reset(answers: list[Any], here: set[str]) -> None:
+    made = plan(*answers, present=[name for name in NAMES if name in here])
+    if made["problem"]:
+        return
+    for name, entry in zip(NAMES, answers):
+        reset = entry.get("state") == "interrupted" and name in [made["begin"], *made["join"]]
+        if reset and DATA in entry["leftovers"]:
+            assert entry["mark"] == "init-failed" or made["healthy"]
