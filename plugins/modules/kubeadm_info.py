@@ -180,9 +180,12 @@ problems:
   elements: str
 """
 
+import base64
 import fcntl
 import glob
 import os
+import re
+import tempfile
 import time
 import typing as t
 from contextlib import contextmanager
@@ -205,6 +208,8 @@ PKI = f"{ETC}/pki"
 ADMIN = Identity(
     f"{PKI}/ca.crt", f"{PKI}/apiserver-kubelet-client.crt", f"{PKI}/apiserver-kubelet-client.key"
 )
+# The certificate above may read nodes only; this one may read everything.
+ADMIN_CONF = f"{ETC}/admin.conf"
 KUBELET_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 KUBELET = Identity(f"{PKI}/ca.crt", KUBELET_CERTIFICATE, KUBELET_CERTIFICATE)
 ETCD = Identity(
@@ -278,7 +283,26 @@ def found(answer: Answer | None) -> bool:
     return answer is not None and answer.status == 200
 
 
-def ask_as_control_plane(asker: Asker, local: membership.Local) -> membership.Cluster:
+@contextmanager
+def administrator(folder: str) -> t.Iterator[Identity]:
+    """Who admin.conf says, in a file in memory meanwhile: TLS reads it from files only."""
+    try:
+        with open(ADMIN_CONF, encoding="utf-8") as data:
+            found = re.findall(r"client-(?:certificate|key)-data: *([A-Za-z0-9+/=]+)", data.read())
+    except OSError:
+        found = []
+    if len(found) != 2:
+        yield ADMIN
+        return
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        file.write(b"\n".join(base64.b64decode(part) for part in found))
+        file.flush()
+        yield Identity(ADMIN.ca, file.name, file.name)
+
+
+def ask_as_control_plane(
+    asker: Asker, local: membership.Local, identity: Identity
+) -> membership.Cluster:
     if not os.path.exists(ADMIN.key):
         return membership.Cluster()
     ready = asker.api(ADMIN, "/readyz")
@@ -287,7 +311,7 @@ def ask_as_control_plane(asker: Asker, local: membership.Local) -> membership.Cl
     addons = None
     if local.initialises and ready is not None:
         addons = all(
-            found(asker.api(ADMIN, path))
+            found(asker.api(identity, path))
             for path in (details.DNS, "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy")
         )
     nodes = None
@@ -319,12 +343,14 @@ def ask_as_worker(asker: Asker, name: str) -> membership.Cluster:
     return membership.Cluster(nodes=nodes, problems=tuple(asker.refused))
 
 
-def ask_for_details(asker: Asker, role: str, cluster: membership.Cluster) -> dict[str, t.Any]:
+def ask_for_details(
+    asker: Asker, role: str, cluster: membership.Cluster, identity: Identity
+) -> dict[str, t.Any]:
     """What is missing from the answer was not told."""
     told: dict[str, t.Any] = {}
 
     def ask(path: str) -> t.Any:
-        answer = asker.api(ADMIN if role == "control_plane" else KUBELET, path)
+        answer = asker.api(identity if role == "control_plane" else KUBELET, path)
         return answer.document if answer is not None and found(answer) else None
 
     version = ask("/version")
@@ -372,17 +398,18 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[bool, dict[str, t.Any]]:
     """One look at the machine: whether what is waited for holds, and the result."""
     name, role = params["name"], params["role"]
     asker = Asker(params["server"], params["timeout"])
-    with no_kubeadm_runs(params["lock"], params["lock_timeout"]):
+    folder = os.path.dirname(params["lock"])
+    with no_kubeadm_runs(params["lock"], params["lock_timeout"]), administrator(folder) as identity:
         local = read_local(params["mark"])
         if role == "control_plane":
-            cluster = ask_as_control_plane(asker, local)
+            cluster = ask_as_control_plane(asker, local, identity)
             state, gaps = membership.control_plane_state(name, local, cluster)
         else:
             cluster = ask_as_worker(asker, name)
             state, gaps = membership.worker_state(name, local, cluster)
-    problems = asker.refused + asker.unreachable
+        asks = params["details"] and (cluster.api_ready or (role == "worker" and cluster.nodes))
+        told = ask_for_details(asker, role, cluster, identity) if asks else {}
     done = membership.reached(params["wait_for"], state, gaps, cluster, params["etcd_members"])
-    asks = params["details"] and (cluster.api_ready or (role == "worker" and cluster.nodes))
     return done or state in params["give_up_states"], {
         "state": state,
         "healthy": state == membership.MEMBER and not gaps,
@@ -390,10 +417,10 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[bool, dict[str, t.Any]]:
         "mark": local.mark,
         "leftovers": list(local.leftovers),
         "resumable": local.resumable,
-        "details": ask_for_details(asker, role, cluster) if asks else {},
+        "details": told,
         "nodes": {node.name: vars(node) for node in (cluster.nodes or {}).values()},
         "etcd_members": [{**vars(member), "voter": member.voter} for member in cluster.etcd or ()],
-        "problems": problems,
+        "problems": asker.refused + asker.unreachable,
     }
 
 

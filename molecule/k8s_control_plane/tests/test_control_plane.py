@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
 from pathlib import Path
 
+import pytest
 import testinfra
 from testinfra.host import Host
 
@@ -65,3 +68,74 @@ def test_no_join_secret_is_left_on_a_machine() -> None:
 
 def test_the_kubeconfig_is_on_the_controller_for_its_owner_alone() -> None:
     assert (STATE / "kubernetes" / "admin.conf").stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_that_served_joining_is_left() -> None:
+    secrets = machine("cp01").check_output(
+        f"{KUBECTL} -n kube-system get secrets -o jsonpath='{{.items[*].metadata.name}}'"
+    )
+    assert [name for name in secrets.split() if not name.startswith("bootstrap-token-")] == []
+    assert machine("cp01").check_output("kubeadm token list -o json") == ""
+    for name in PLANES:
+        assert not machine(name).file("/etc/kubernetes/super-admin.conf").exists
+        assert not machine(name).file("/run/kubeadm").exists
+
+
+def test_no_data_of_etcd_was_moved_aside() -> None:
+    """Two runs at once made one cluster, and neither took it for something to clear away."""
+    for name in PLANES:
+        assert machine(name).run("ls -d /var/lib/etcd.*").stdout == ""
+        assert not machine(name).file("/etc/kubernetes/kubeadm-in-progress").exists
+
+
+def test_cluster_dns_never_shares_a_node() -> None:
+    rule = json.loads(
+        machine("cp01").check_output(
+            f"{KUBECTL} -n kube-system get deployment coredns"
+            " -o jsonpath='{.spec.template.spec.affinity.podAntiAffinity}'"
+        )
+    )
+    assert list(rule) == ["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert rule["requiredDuringSchedulingIgnoredDuringExecution"] == [
+        {
+            "labelSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+            "topologyKey": "kubernetes.io/hostname",
+        }
+    ]
+
+
+def refused(playbook: str, *arguments: str) -> str:
+    """What a dry run says that must be refused; the cluster is untouched in any case."""
+    inventory = Path(os.environ["MOLECULE_INVENTORY_FILE"])
+    source = inventory.parent if inventory.is_file() else inventory
+    found = subprocess.run(
+        [
+            "ansible-playbook",
+            "--check",
+            "-i",
+            str(source),
+            str(Path(__file__).resolve().parents[3] / "playbooks" / f"{playbook}.yml"),
+            *arguments,
+        ],
+        check=False,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
+    )
+    assert found.returncode != 0, found.stdout[-3000:]
+    assert re.search(r"changed=[1-9]", found.stdout) is None, found.stdout[-3000:]
+    return " ".join(found.stdout.split())
+
+
+@pytest.mark.parametrize("layer", ["preflight", "runtime", "control_plane"])
+def test_another_version_is_refused(layer: str) -> None:
+    said = refused(layer, "-e", "datacenter_kubernetes_version=1.37.1")
+    assert "Kubernetes 1.37.1 is wanted" in said
+    assert "runs 1.36.2" in said
+
+
+def test_a_changed_setting_is_refused() -> None:
+    said = refused(
+        "control_plane", "-e", '{"k8s_control_plane_apiserver_args": {"profiling": "false"}}'
+    )
+    assert "apiServer.extraArgs.profiling: none -> false" in said

@@ -34,6 +34,36 @@ def test_the_worker_is_ready() -> None:
     assert sorted(node["metadata"]["name"] for node in nodes) == ["cp01", "worker01"]
 
 
+def test_a_power_cut_right_after_init_left_the_cluster_its_data() -> None:
+    """See power_cut.yml: the run after it ended the init, and did not begin another one."""
+    plane = machine("cp01")
+    assert (
+        plane.check_output(f"{KUBECTL} get configmap kept -o jsonpath={{.data.before}}")
+        == "power-cut"
+    )
+    assert not plane.file("/etc/kubernetes/kubeadm-in-progress").exists
+    plane.check_output(
+        f"{KUBECTL} -n kube-system rollout status daemonset/kube-proxy --timeout=60s"
+    )
+    assert plane.run("ls -d /var/lib/etcd.*").stdout == ""
+
+
+def test_cluster_dns_runs_on_both_nodes() -> None:
+    plane = machine("cp01")
+    plane.check_output(f"{KUBECTL} -n kube-system rollout status deployment/coredns --timeout=120s")
+    pods = json.loads(
+        plane.check_output(f"{KUBECTL} -n kube-system get pods -l k8s-app=kube-dns -o json")
+    )["items"]
+    assert sorted(pod["spec"]["nodeName"] for pod in pods) == ["cp01", "worker01"]
+
+
+def test_nothing_that_served_joining_is_left() -> None:
+    plane = machine("cp01")
+    assert plane.check_output("kubeadm token list -o json") == ""
+    assert not plane.file("/etc/kubernetes/super-admin.conf").exists
+    assert not machine("worker01").file("/run/kubeadm").exists
+
+
 def test_a_full_disk_of_the_host_does_not_evict_by_a_share_of_it() -> None:
     settings = json.loads(
         machine("cp01").check_output(f"{KUBECTL} get --raw /api/v1/nodes/worker01/proxy/configz")

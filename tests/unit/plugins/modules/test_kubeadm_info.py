@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import threading
@@ -244,3 +245,33 @@ def test_an_init_that_was_cut_off_can_go_on(machine: Machine, ask: Ask) -> None:
 def test_the_folder_of_the_lock_is_of_its_owner_only(ask: Ask, tmp_path: Path) -> None:
     ask(lock=str(tmp_path / "run" / "kubeadm.lock"))
     assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_administrator_asks_and_leaves_no_file(
+    machine: Machine, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The certificate of the API server for kubelets may read nodes, and no other object."""
+    machine.put_control_plane()
+    machine.answers.update(DETAILS)
+    parts = (base64.b64encode(text).decode() for text in (b"certificate", b"key"))
+    users = "\n".join(
+        f"    client-{word}-data: {part}" for word, part in zip(("certificate", "key"), parts)
+    )
+    machine.put(kubeadm_info.ADMIN_CONF, content=users)
+    read: dict[str, str] = {}
+
+    class Server(machine.server()):  # type: ignore[misc]
+        def __init__(self, host: str, port: int, identity: Any, timeout: float) -> None:
+            super().__init__(host, port, identity, timeout)
+            self.file = Path(identity.key)
+
+        def ask(self, path: str, body: Any = None) -> https.Answer:
+            read[path] = self.file.read_text() if self.file.exists() else ""
+            answer: https.Answer = super().ask(path, body)
+            return answer
+
+    monkeypatch.setattr(kubeadm_info, "Server", Server)
+    ask(details=True)
+    assert read[details.TOKENS] == read[MAPS["KubeletConfiguration"][0]] == "certificate\nkey"
+    assert read["/api/v1/nodes"] == ""
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["lock"]
