@@ -31,7 +31,7 @@ INPUTS: dict[str, Any] = {
 
 
 def recorded(name: str) -> str:
-    return (RECORDED / f"kubeadm-1.36.2-{name}.yml").read_text(encoding="utf-8")
+    return (RECORDED / f"kubeadm-1.36.2-{name}.txt").read_text(encoding="utf-8")
 
 
 def differences(changed: dict[str, dict[str, Any]] | None = None, **inputs: Any) -> list[str]:
