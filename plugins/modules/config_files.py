@@ -7,22 +7,30 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: config_files
-short_description: Write several configuration files in one go
+short_description: Write several configuration files, and have their services use them
 version_added: 0.1.0
 description:
-  - Brings the contents and modes of some files to what is wanted, in one round trip instead of two
-    for each file.
-  - Where O(files[].validate) says how, files are checked before any of them is written.
+  - Brings the contents and modes of some files to what is desired, and has the services that read
+    them use them, in one round trip.
+  - Where O(files[].validate) says how, files are validated before any of them is written.
+  - A service is compared with its files every time, not only when a file changed. A unit that does
+    not run or is not enabled is started and enabled. One whose O(services[].live_check) fails gets
+    its files again.
+  - A run may be killed at any moment. Before a file is written, a mark below C(/run) says which
+    services do not have it yet, and the next run brings it into use. Handlers would forget it.
   - Missing parent folders are made. The files belong to who runs the module.
+  - Contents do not get into the machine's journal, nor into the result's C(invocation).
 author:
   - The virtual.datacenter contributors (@virtual-datacenter)
 attributes:
   check_mode:
     support: full
-    description: Tells which files would change, without checking their contents.
+    description:
+      - Tells which files would change and what would be done to the services. New contents are
+        validated in a folder of their own. A validator that is not installed yet is passed over.
   diff_mode:
     support: full
-    description: Shows the contents before and after.
+    description: Shows the contents before and after, but those of a secret file.
   idempotent:
     support: full
     description: Changes only what differs.
@@ -53,24 +61,68 @@ options:
         description:
           - A command that accepts the file, with C(%s) for its path. No shell is used.
         type: str
-  pending:
-    description:
-      - A file that is made before anything is changed, and that whoever restarts the service
-        removes.
-      - So a run that is killed between the two leaves a trace, and the next one restarts the
-        service. Handlers would forget it. A place below C(/run) forgets it at the next boot.
-    type: path
+      secret:
+        description:
+          - Whether the contents are kept out of the diff and out of error messages.
+        type: bool
+        default: false
   services:
     description:
-      - Units of systemd that read the files. They are looked at, in the same round trip, and never
-        touched. What is to be done with those in RV(services_down), a task of its own does.
+      - The units of systemd that read the files, in the order in which they are brought into use.
     type: list
-    elements: str
+    elements: dict
     default: []
+    suboptions:
+      name:
+        description:
+          - The name of the unit.
+        type: str
+        required: true
+      files:
+        description:
+          - The paths out of O(files) that it reads. Without it, it reads all of them.
+        type: list
+        elements: path
+      on_change:
+        description:
+          - What makes a running unit use changed files.
+        type: str
+        choices: [restarted, reloaded]
+        default: restarted
+      live_check:
+        description:
+          - A command, word by word, that ends with 0 if the service has what its files say.
+          - It must not change anything. It runs in check mode too.
+          - If it fails, O(services[].on_change) is done. If it still fails then, the task fails.
+        type: list
+        elements: str
+        default: []
+      enabled:
+        description:
+          - Whether the unit starts at boot.
+        type: bool
+        default: true
+      started:
+        description:
+          - Whether a unit that does not run is started.
+          - With V(false) somebody else starts and stops it, and changed files are brought into use
+            only while it runs.
+        type: bool
+        default: true
+      wait_seconds:
+        description:
+          - How long after an action O(services[].live_check) may still fail.
+        type: int
+        default: 60
+  timeout_seconds:
+    description:
+      - How long each command may take, be it a validator, a live check or systemctl.
+    type: int
+    default: 120
 """
 
 EXAMPLES = r"""
-- name: Configure a service
+- name: Configure a firewall, and keep its rules in the kernel
   virtual.datacenter.config_files:
     files:
       - path: /etc/example/rules.nft
@@ -78,23 +130,21 @@ EXAMPLES = r"""
         validate: nft --check --file %s
       - path: /etc/systemd/system/example.service
         content: "{{ lookup('ansible.builtin.template', 'example.service.j2') }}"
-    pending: /run/example.pending
-    services: [example]
-  register: configured
+    services:
+      - name: example
+        on_change: reloaded
+        live_check: [nft, list, chain, inet, example, forward]
 
-- name: Run the service with what is configured
-  ansible.builtin.systemd_service:
-    name: example
-    enabled: true
-    daemon_reload: "{{ configured.pending }}"
-    state: "{{ 'restarted' if configured.pending else 'started' }}"
-  when: configured.pending or 'example' in configured.services_down
-
-- name: Note that it does
-  ansible.builtin.file:
-    path: /run/example.pending
-    state: absent
-  when: configured.pending
+- name: Configure a service that the cluster starts and stops
+  virtual.datacenter.config_files:
+    files:
+      - path: /etc/haproxy/haproxy.cfg
+        content: "{{ lookup('ansible.builtin.template', 'haproxy.cfg.j2') }}"
+        mode: "0600"
+        validate: haproxy -c -q -f %s
+        secret: true
+    services:
+      - {name: haproxy, on_change: reloaded, enabled: false, started: false}
 """
 
 RETURN = r"""
@@ -104,169 +154,124 @@ changed_paths:
   type: list
   elements: str
   sample: [/etc/example/rules.nft]
-pending:
-  description: Whether O(pending) is there or would be, from this run or an earlier one.
-  returned: success
-  type: bool
-services_down:
-  description: Those of O(services) that do not run, or would not at the next boot.
+services:
+  description: The services to which something was, or in check mode would be, done.
   returned: success
   type: list
-  elements: str
-  sample: [example]
+  elements: dict
+  contains:
+    name:
+      description: The name of the unit.
+      type: str
+    actions:
+      description: Some of V(enabled), V(disabled), V(started), V(restarted) and V(reloaded).
+      type: list
+      elements: str
+  sample: [{name: example, actions: [enabled, started]}]
 """
 
-import os
-import shlex
-import stat
+import tempfile
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils.config_files.command import (
+    ConfigError,
+    Runner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils.config_files.files import File
+from ansible_collections.virtual.datacenter.plugins.module_utils.config_files.services import (
+    Services,
+)
 
-# What systemctl calls a unit that runs, and one that starts at boot or with what needs it.
-RUNNING = ("active", "activating", "reloading")
-ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
-
-
-class File:
-    """One wanted file, compared with what is there."""
-
-    def __init__(self, wish: t.Mapping[str, t.Any]) -> None:
-        self.path: str = wish["path"]
-        self.content: bytes = wish["content"].encode("utf-8")
-        self.mode = int(wish["mode"], 8)
-        self.validate: str | None = wish["validate"]
-        # In the same folder: then it takes the old one's place at once, and who watches the folder
-        # sees a rename (containerd does not look at a file that appears from elsewhere).
-        folder, name = os.path.split(self.path)
-        self.fresh = os.path.join(folder, f".{name}.new")
-        self.old_content: bytes | None = None
-        self.old_mode: int | None = None
-        try:
-            with open(self.path, "rb") as data:
-                self.old_content = data.read()
-                self.old_mode = stat.S_IMODE(os.fstat(data.fileno()).st_mode)
-        except FileNotFoundError:
-            pass
-
-    @property
-    def other_content(self) -> bool:
-        return self.old_content != self.content
-
-    @property
-    def differs(self) -> bool:
-        return self.other_content or self.old_mode != self.mode
-
-    def diff(self) -> dict[str, str]:
-        def text(content: bytes | None) -> str:
-            return (content or b"").decode("utf-8", "replace")
-
-        header = f"{self.path} (mode {{}})"
-        return {
-            "before_header": header.format(
-                "none" if self.old_mode is None else f"{self.old_mode:04o}"
-            ),
-            "after_header": header.format(f"{self.mode:04o}"),
-            "before": text(self.old_content),
-            "after": text(self.content),
-        }
-
-    def prepare(self, module: AnsibleModule) -> None:
-        """Have the new contents ready and checked."""
-        make_parent(self.path)
-        if not self.other_content:
-            return
-        self.discard()
-        handle = os.open(self.fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as target:
-            target.write(self.content)
-        if self.validate:
-            self._check(module)
-
-    def put(self) -> None:
-        if self.other_content:
-            os.chmod(self.fresh, self.mode)
-            os.rename(self.fresh, self.path)
-        os.chmod(self.path, self.mode)
-
-    def discard(self) -> None:
-        if os.path.lexists(self.fresh):
-            os.unlink(self.fresh)
-
-    def _check(self, module: AnsibleModule) -> None:
-        command = [word.replace("%s", self.fresh) for word in shlex.split(self.validate or "")]
-        rc, out, err = module.run_command(command)
-        if rc != 0:
-            said = (err or out).strip().replace(self.fresh, self.path)
-            self.discard()
-            module.fail_json(
-                msg=f"nothing was changed: {command[0]} rejects the new {self.path}: {said}"
-            )
+SPEC: dict[str, t.Any] = {
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "path": {"type": "path", "required": True},
+            "content": {"type": "str", "required": True},
+            "mode": {"type": "str", "default": "0644"},
+            "validate": {"type": "str"},
+            # Whether it is one; not itself one.
+            "secret": {"type": "bool", "default": False, "no_log": False},
+        },
+    },
+    "services": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "files": {"type": "list", "elements": "path"},
+            "on_change": {
+                "type": "str",
+                "choices": ["restarted", "reloaded"],
+                "default": "restarted",
+            },
+            "live_check": {"type": "list", "elements": "str", "default": []},
+            "enabled": {"type": "bool", "default": True},
+            "started": {"type": "bool", "default": True},
+            "wait_seconds": {"type": "int", "default": 60},
+        },
+    },
+    "timeout_seconds": {"type": "int", "default": 120},
+}
 
 
-def make_parent(path: str) -> None:
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+class QuietModule(AnsibleModule):  # type: ignore[misc] # Ansible has no types.
+    """AnsibleModule writes all parameters to the journal; here their contents are left out."""
+
+    def log(self, msg: str, log_args: t.Any = None) -> None:
+        paths = [file["path"] for file in self.params.get("files") or []]
+        super().log(f"Invoked for {' '.join(paths)}")
+
+    def without_contents(self) -> dict[str, t.Any]:
+        files = [{**file, "content": "(not repeated)"} for file in self.params["files"]]
+        return {"module_args": {**self.params, "files": files}}
 
 
-def services_down(module: AnsibleModule, services: t.Sequence[str]) -> list[str]:
-    """Those that do not run or are not enabled; all of them where systemd cannot be asked."""
-    systemctl = module.get_bin_path("systemctl")
-    if not services or not systemctl:
-        return list(services)
-    command = [systemctl, "show", "--property=ActiveState,UnitFileState", "--", *services]
-    _rc, out, _err = module.run_command(command, environ_update={"LC_ALL": "C"})
-    # One paragraph a unit, in the order of the question.
-    states = [
-        dict(line.partition("=")[::2] for line in paragraph.splitlines())
-        for paragraph in out.strip().split("\n\n")
-    ]
-    up = {
-        name
-        for name, state in zip(services, states)
-        if state.get("ActiveState") in RUNNING and state.get("UnitFileState") in ENABLED
-    }
-    return [name for name in services if name not in up]
+def converge(module: QuietModule) -> tuple[list[File], Services]:
+    """What differs, and what the services need; done unless this is check mode."""
+    runner = Runner(module, module.params["timeout_seconds"])
+    differing = [file for file in map(File, module.params["files"]) if file.differs]
+    changed = [file.path for file in differing]
+    services = Services(runner, module.params["services"], changed)
+    if module.check_mode:
+        with tempfile.TemporaryDirectory() as folder:
+            for file in differing:
+                file.rehearse(runner, folder)
+        return differing, services
+    try:
+        for file in differing:
+            file.prepare(runner)
+    except ConfigError:
+        for file in differing:
+            file.discard()
+        raise
+    services.mark()
+    for file in differing:
+        file.put()
+    services.apply()
+    return differing, services
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "path": {"type": "path", "required": True},
-                    "content": {"type": "str", "required": True},
-                    "mode": {"type": "str", "default": "0644"},
-                    "validate": {"type": "str"},
-                },
-            },
-            "pending": {"type": "path"},
-            "services": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
-    pending = module.params["pending"]
+    module = QuietModule(argument_spec=SPEC, supports_check_mode=True)
+    invocation = module.without_contents()
     try:
-        differing = [file for file in map(File, module.params["files"]) if file.differs]
-        if differing and not module.check_mode:
-            for file in differing:
-                file.prepare(module)
-            if pending:
-                make_parent(pending)
-                with open(pending, "a", encoding="utf-8"):
-                    pass
-            for file in differing:
-                file.put()
-    except (OSError, ValueError) as error:
-        module.fail_json(msg=str(error))
+        differing, services = converge(module)
+    except (ConfigError, OSError, ValueError) as error:
+        module.fail_json(msg=str(error), invocation=invocation)
+    done = [
+        {"name": name, "actions": actions} for name, actions in services.plan.items() if actions
+    ]
     module.exit_json(
-        changed=bool(differing),
+        changed=bool(differing or done),
         changed_paths=[file.path for file in differing],
-        pending=bool(pending) and (bool(differing) or os.path.exists(pending)),
-        services_down=services_down(module, module.params["services"]),
+        services=done,
         diff=[file.diff() for file in differing],
+        invocation=invocation,
     )
 
 

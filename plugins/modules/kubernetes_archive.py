@@ -74,11 +74,14 @@ options:
       - The namespace of containerd that they are imported into.
     type: str
     default: k8s.io
-  pending:
+  services:
     description:
-      - A file that is made before a binary is replaced, and that whoever restarts its service
-        removes. See M(virtual.datacenter.config_files).
-    type: path
+      - The units that run the binaries. Before a binary is replaced they are marked, and the next
+        task M(virtual.datacenter.config_files) that names them brings it into use, in a later run
+        too.
+    type: list
+    elements: str
+    default: []
   timeout:
     description:
       - Seconds that a read from a web server may stall.
@@ -121,6 +124,7 @@ from contextlib import contextmanager
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 from ansible_collections.virtual.datacenter.plugins.module_utils import time_limit
+from ansible_collections.virtual.datacenter.plugins.module_utils.config_files import pending
 from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes import archive as model
 from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes.archive import (
     ArchiveError,
@@ -299,7 +303,7 @@ def main() -> None:
             "record": {"type": "path", "default": "/etc/kubernetes/archive.json"},
             "images": {"type": "list", "elements": "str", "default": []},
             "namespace": {"type": "str", "default": "k8s.io"},
-            "pending": {"type": "path"},
+            "services": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 30},
         },
         supports_check_mode=True,
@@ -327,9 +331,8 @@ def main() -> None:
         wanted = model.wanted_images(archive, wish["images"])
         new_images = model.missing_images(wanted, images.present()) if wanted else []
         if not module.check_mode:
-            if new_binaries and wish["pending"]:
-                with open(wish["pending"], "a", encoding="utf-8"):
-                    pass
+            for service in wish["services"] if new_binaries else []:
+                pending.mark(service)
             for name, sha256 in new_binaries.items():
                 with source.file(f"bin/{name}", sha256) as path:
                     binaries.install(name, path, sha256)

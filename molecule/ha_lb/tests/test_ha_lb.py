@@ -210,6 +210,14 @@ def test_secrets_are_for_root_only(node: Host) -> None:
     assert password not in config.content_string
 
 
+def test_the_password_hash_is_not_in_the_journal(node: Host) -> None:
+    (salted,) = re.findall(r"password (\S+)", node.file("/etc/haproxy/haproxy.cfg").content_string)
+    journal = node.check_output("journalctl --boot --no-pager --output cat")
+    assert "Invoked for /etc/corosync/corosync.conf /etc/haproxy/haproxy.cfg" in journal
+    assert salted not in journal
+    assert "crypto_cipher" not in journal
+
+
 def test_services_belong_to_whom_they_should(node: Host) -> None:
     assert node.service("pacemaker").is_enabled
     assert node.service("corosync").is_running
@@ -296,7 +304,7 @@ def test_a_second_run_keeps_what_others_made_and_corrects_what_is_ours() -> None
     node.check_output("cibadmin --create --scope resources --xml-text %s", FOREIGN)
     node.check_output("crm_resource --resource ha_lb_address --set-parameter arp_count -v 7")
     # A run that was cut off after it wrote the file, before haproxy read it.
-    node.check_output("touch /etc/haproxy/haproxy.cfg")
+    node.check_output("touch /run/virtual.datacenter/pending/haproxy")
     said = converge()
     count = "crm_resource --resource ha_lb_address --get-parameter arp_count"
     assert node.check_output(count) == "5"

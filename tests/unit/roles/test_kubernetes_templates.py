@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +197,11 @@ def test_the_pod_network() -> None:
     )["plugins"]
     assert bridge["ipam"]["ranges"] == [[{"subnet": "10.244.0.0/24"}]]
     assert (bridge["mtu"], portmap["type"]) == (1450, "portmap")
+
+
+def test_the_program_of_the_pod_network_looks_for_the_own_devices() -> None:
+    given = {"__k8s_network_self": NODES["cp01"]}
+    program = render("k8s_network", "pod-network.sh.j2", **given)
+    assert "'vxlan id 1 local 10.70.2.11 .*dstport 8472 '" in program
+    assert r"' 10\.244\.0\.1/24 '" in program
+    subprocess.run(["sh", "-n"], input=program, text=True, check=True)

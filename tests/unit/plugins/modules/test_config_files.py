@@ -7,19 +7,31 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.virtual.datacenter.plugins.module_utils.config_files import pending
+from ansible_collections.virtual.datacenter.plugins.module_utils.config_files.command import (
+    Answer,
+    Runner,
+)
 from ansible_collections.virtual.datacenter.plugins.modules import config_files
 
 Run = Callable[..., Any]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
+def run(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Run:
+    monkeypatch.setattr(pending, "FOLDER", str(tmp_path_factory.mktemp("run") / "pending"))
+
     def call(*files: Any, check: bool = False, ok: bool = True, **options: Any) -> Any:
         arguments = {"files": list(files), "_ansible_check_mode": check, **options}
         with patch_module_args(arguments), pytest.raises(SystemExit):
@@ -67,49 +79,21 @@ def test_the_old_file_is_replaced_and_not_written_to(run: Run, tmp_path: Path) -
 
 def test_a_rejected_file_changes_nothing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "b").write_text("good\n", encoding="utf-8")
-    pending = tmp_path / "pending"
-    result = run(
+    files = [
         {"path": str(tmp_path / "a"), "content": "fine\n"},
         {"path": str(tmp_path / "b"), "content": "bad\n", "validate": "grep --quiet good %s"},
-        pending=str(pending),
-        ok=False,
-    )
+    ]
+    result = run(*files, services=[{"name": "ssh"}], ok=False)
     assert "nothing was changed: grep rejects" in result["msg"]
     assert (tmp_path / "b").read_text(encoding="utf-8") == "good\n"
-    assert not (tmp_path / "a").exists() and not pending.exists()
+    assert not (tmp_path / "a").exists() and not pending.is_marked("ssh")
+    assert os.listdir(tmp_path) == ["b"]
 
 
 def test_the_checker_sees_the_new_file(run: Run, tmp_path: Path) -> None:
     wish = {"path": str(tmp_path / "a"), "content": "good\n", "validate": "grep --quiet good %s"}
     assert run(wish)["changed"]
     assert os.listdir(tmp_path) == ["a"]
-
-
-def test_pending_outlives_a_run_that_was_killed(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pending = tmp_path / "run" / "pending"
-    wish = {"path": str(tmp_path / "a"), "content": "x"}
-    assert run(wish, pending=str(pending), check=True)["pending"]
-    assert not pending.exists()
-
-    def killed(self: Any) -> None:
-        assert pending.exists(), "it must be there before anything is changed"
-        raise KeyboardInterrupt
-
-    with (
-        monkeypatch.context() as patched,
-        patch_module_args({"files": [wish], "pending": str(pending)}),
-    ):
-        patched.setattr(config_files.File, "put", killed)
-        with pytest.raises(KeyboardInterrupt):
-            config_files.main()
-    assert run(wish, pending=str(pending))["pending"]
-    # Everything is in place now, but nobody has restarted the service.
-    again = run(wish, pending=str(pending))
-    assert not again["changed"] and again["pending"]
-    pending.unlink()
-    assert not run(wish, pending=str(pending))["pending"]
 
 
 def test_a_leftover_of_a_killed_run_is_no_obstacle(run: Run, tmp_path: Path) -> None:
@@ -123,43 +107,252 @@ def test_a_folder_in_the_way(run: Run, tmp_path: Path) -> None:
     assert "a" in run({"path": str(tmp_path / "a"), "content": "x"}, ok=False)["msg"]
 
 
-# systemctl 257: a unit that runs, one that is enabled and failed, one that is not there.
-SHOWN = """\
-ActiveState=active
-UnitFileState=enabled
-
-ActiveState=failed
-UnitFileState=enabled
-
-ActiveState=inactive
-UnitFileState=
-"""
+def test_check_mode_rejects_what_the_run_would(run: Run, tmp_path: Path) -> None:
+    wish = {"path": str(tmp_path / "a"), "content": "bad\n", "validate": "grep --quiet good %s"}
+    foreseen = run(wish, check=True, ok=False)
+    assert foreseen["msg"] == run(wish, ok=False)["msg"]
+    assert os.listdir(tmp_path) == []
+    assert run({**wish, "content": "good\n"}, check=True)["changed"]
+    assert os.listdir(tmp_path) == []
 
 
-def test_services_that_do_not_run(
+def test_check_mode_passes_over_a_validator_that_is_not_installed_yet(
+    run: Run, tmp_path: Path
+) -> None:
+    wish = {"path": str(tmp_path / "a"), "content": "x", "validate": "no-such-validator %s"}
+    assert run(wish, check=True)["changed"]
+    assert "no-such-validator" in run(wish, ok=False)["msg"]
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_validator_that_hangs_is_ended(run: Run, tmp_path: Path) -> None:
+    began = time.monotonic()
+    wish = {"path": str(tmp_path / "a"), "content": "x", "validate": "sleep 60"}
+    result = run(wish, timeout_seconds=1, ok=False)
+    assert (
+        "sleep rejects" in result["msg"]
+        and "did not end within 1 s (option timeout_seconds)" in result["msg"]
+    )
+    assert time.monotonic() - began < 30
+    assert os.listdir(tmp_path) == []
+
+
+def test_contents_are_in_the_diff_only(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[list[str]] = []
+    logged: list[str] = []
+    monkeypatch.setattr(
+        config_files.AnsibleModule, "log", lambda _self, msg, **_options: logged.append(msg)
+    )
+    wish = {"path": str(tmp_path / "a"), "content": "marker-of-the-content\n"}
+    for _ in range(2):
+        result = run(wish)
+        assert "marker" not in json.dumps(result["invocation"])
+    assert str(tmp_path / "a") in " ".join(logged) and "marker" not in " ".join(logged)
+    assert run({**wish, "content": "other\n"})["diff"][0]["before"] == "marker-of-the-content\n"
 
-    def run_command(_self: Any, argv: list[str], **_options: Any) -> tuple[int, str, str]:
-        asked.append(argv)
-        return 0, SHOWN, ""
 
-    monkeypatch.setattr(config_files.AnsibleModule, "get_bin_path", lambda *_: "/bin/systemctl")
-    monkeypatch.setattr(config_files.AnsibleModule, "run_command", run_command)
+def test_a_secret_is_not_in_the_diff_nor_in_what_the_validator_says(
+    run: Run, tmp_path: Path
+) -> None:
+    wish = {"path": str(tmp_path / "a"), "content": "word sesame-open\n", "secret": True}
+    for options in ({"check": True}, {}):
+        result = run(wish, **options)
+        assert result["changed"] and "sesame" not in json.dumps(result)
+        assert result["diff"][0]["before"] != result["diff"][0]["after"]
+    wish = {**wish, "content": "word sesame-shut\n", "validate": "sh -c 'cat %s; exit 1'"}
+    result = run(wish, ok=False)
+    assert "rejects" in result["msg"] and "word ***" in result["msg"]
+    assert "sesame" not in json.dumps(result)
+
+
+class Systemd:
+    """Answers as systemctl 257 does, and remembers what it was told to do."""
+
+    def __init__(self) -> None:
+        self.units: dict[str, list[str]] = {}
+        self.told: list[str] = []
+        self.stale: set[str] = set()
+        self.refused = ""
+
+    def run(self, *argv: str) -> Answer:
+        if argv[0] == "show":
+            shown = []
+            for name in argv[3:]:
+                active, enabled = self.units.get(name, ["inactive", ""])
+                stale = "yes" if name in self.stale else "no"
+                shown.append(
+                    f"ActiveState={active}\nUnitFileState={enabled}\nNeedDaemonReload={stale}\n"
+                )
+            return Answer(0, "", "\n".join(shown))
+        verb, name = argv[0], argv[-1]
+        self.told.append(" ".join(word for word in argv if word != "--"))
+        if verb == self.refused:
+            return Answer(1, f"Failed to {verb} {name}.service: Unit {name}.service not found.", "")
+        unit = self.units.setdefault(name, ["inactive", "disabled"])
+        if verb in ("start", "restart", "reload"):
+            unit[0] = "active"
+        if verb in ("enable", "disable"):
+            unit[1] = f"{verb}d"
+        return Answer(0, "", "")
+
+
+@pytest.fixture
+def systemd(monkeypatch: pytest.MonkeyPatch) -> Systemd:
+    """Stands in for systemctl; every other command is run."""
+    fake = Systemd()
+    real_run, real_find = Runner.run, Runner.find
+
+    def run_command(self: Runner, argv: Sequence[str]) -> Answer:
+        if argv[0] == "systemctl":
+            return fake.run(*argv[1:])
+        return real_run(self, argv)
+
+    def find(self: Runner, program: str) -> str | None:
+        return program if program == "systemctl" else real_find(self, program)
+
+    monkeypatch.setattr(Runner, "run", run_command)
+    monkeypatch.setattr(Runner, "find", find)
+    return fake
+
+
+def test_services_that_do_not_run(run: Run, tmp_path: Path, systemd: Systemd) -> None:
+    systemd.units = {"ssh": ["active", "enabled"], "broken": ["failed", "enabled"]}
     wish = {"path": str(tmp_path / "a"), "content": "x"}
-    assert run(wish, services=["ssh", "broken", "missing"])["services_down"] == [
-        "broken",
-        "missing",
+    run(wish)
+    asked = {"services": [{"name": name} for name in ("ssh", "broken", "missing")]}
+    foreseen = run(wish, check=True, **asked)
+    assert systemd.told == []
+    done = run(wish, **asked)
+    assert done["services"] == foreseen["services"]
+    assert done["services"] == [
+        {"name": "broken", "actions": ["started"]},
+        {"name": "missing", "actions": ["enabled", "started"]},
     ]
-    assert asked[0][-3:] == ["ssh", "broken", "missing"]
-    assert run(wish)["services_down"] == []
-    assert len(asked) == 1
+    assert systemd.told == [
+        "reset-failed broken",
+        "start broken",
+        "enable missing",
+        "start missing",
+    ]
+    again = run(wish, **asked)
+    assert not again["changed"] and again["services"] == []
+    assert len(systemd.told) == 4
 
 
 def test_services_without_systemd(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config_files.AnsibleModule, "get_bin_path", lambda *_: None)
+    monkeypatch.setattr(Runner, "find", lambda *_: None)
     wish = {"path": str(tmp_path / "a"), "content": "x"}
-    assert run(wish, services=["ssh"])["services_down"] == ["ssh"]
+    assert run(wish, services=[{"name": "ssh"}], check=True)["services"] == [
+        {"name": "ssh", "actions": ["enabled", "started"]}
+    ]
+
+
+def test_a_service_gets_the_files_that_it_reads(run: Run, tmp_path: Path, systemd: Systemd) -> None:
+    names = ("first", "second", "stopped", "other")
+    systemd.units = {name: ["active", "enabled"] for name in names}
+    systemd.units["stopped"] = ["inactive", "disabled"]
+    path = str(tmp_path / "a")
+    services = [
+        {"name": "first", "on_change": "reloaded"},
+        {"name": "second", "files": [path]},
+        {"name": "stopped", "enabled": False, "started": False},
+        {"name": "other", "files": ["/other"], "enabled": False},
+    ]
+    done = run({"path": path, "content": "x"}, services=services)
+    assert systemd.told == ["reload first", "restart second", "disable other"]
+    assert [row["name"] for row in done["services"]] == ["first", "second", "other"]
+    assert not run({"path": path, "content": "x"}, services=services)["changed"]
+
+
+def test_systemd_reads_changed_units_before_they_are_used(
+    run: Run, tmp_path: Path, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = "ansible_collections.virtual.datacenter.plugins.module_utils.config_files.services"
+    monkeypatch.setattr(f"{services}.UNIT_FOLDERS", (str(tmp_path),))
+    wish = {"path": str(tmp_path / "one.service"), "content": "x"}
+    run(wish, services=[{"name": "one"}])
+    assert systemd.told == ["daemon-reload", "enable one", "start one"]
+    # A run that was killed before systemd read the unit.
+    systemd.stale = {"one"}
+    assert run(wish, services=[{"name": "one"}])["changed"]
+    assert systemd.told[3:] == ["daemon-reload", "restart one"]
+
+
+@pytest.mark.parametrize("moment", ["before the file", "before the restart"])
+def test_a_run_that_was_killed_is_made_good(
+    run: Run, tmp_path: Path, systemd: Systemd, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    systemd.units = {"ssh": ["active", "enabled"], "other": ["active", "enabled"]}
+    wish = {"path": str(tmp_path / "a"), "content": "x"}
+    services = [{"name": "ssh"}, {"name": "other", "files": ["/other"]}]
+    assert run(wish, services=services, check=True)["services"]
+    assert not pending.is_marked("ssh")
+
+    def killed(*_: Any) -> None:
+        assert pending.is_marked("ssh"), "it must be there before anything is changed"
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        target = (
+            (config_files.File, "put") if "file" in moment else (config_files.Services, "apply")
+        )
+        patched.setattr(*target, killed)
+        arguments = {"files": [wish], "services": services}
+        with patch_module_args(arguments), pytest.raises(KeyboardInterrupt):
+            config_files.main()
+    assert systemd.told == []
+    again = run(wish, services=services)
+    assert again["changed"] and again["services"] == [{"name": "ssh", "actions": ["restarted"]}]
+    assert systemd.told == ["restart ssh"]
+    assert not run(wish, services=services)["changed"]
+    assert not pending.is_marked("ssh")
+
+
+def test_what_a_service_really_has_is_compared(
+    run: Run, tmp_path: Path, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systemd.units = {"ssh": ["active", "enabled"]}
+    live = tmp_path / "live"
+    wish = {"path": str(tmp_path / "a"), "content": "x"}
+    service = {"name": "ssh", "on_change": "reloaded", "live_check": ["test", "-e", str(live)]}
+
+    real = systemd.run
+
+    def reload_loads(*argv: str) -> Answer:
+        if argv[0] == "reload":
+            live.touch()
+        return real(*argv)
+
+    monkeypatch.setattr(systemd, "run", reload_loads)
+    assert run(wish, services=[service])["changed"]
+    assert not run(wish, services=[service])["changed"]
+    live.unlink()
+    foreseen = run(wish, services=[service], check=True)
+    assert not live.exists()
+    assert foreseen["services"] == [{"name": "ssh", "actions": ["reloaded"]}]
+    assert run(wish, services=[service])["services"] == foreseen["services"]
+    assert systemd.told == ["reload ssh", "reload ssh"]
+
+
+def test_a_service_that_does_not_take_its_files(run: Run, tmp_path: Path, systemd: Systemd) -> None:
+    systemd.units = {"ssh": ["active", "enabled"]}
+    check = ["sh", "-c", "echo the port is 23; exit 3"]
+    wish = {"path": str(tmp_path / "a"), "content": "x"}
+    services = [{"name": "ssh", "live_check": check, "wait_seconds": 1}]
+    result = run(wish, services=services, ok=False)
+    assert "ssh was restarted, but within 1 s (option wait_seconds)" in result["msg"]
+    assert "sh ends with 3: the port is 23" in result["msg"]
+    # The next run tries again.
+    assert pending.is_marked("ssh")
+
+
+def test_a_service_that_systemd_refuses(run: Run, tmp_path: Path, systemd: Systemd) -> None:
+    systemd.refused = "start"
+    wish = {"path": str(tmp_path / "a"), "content": "x"}
+    result = run(wish, services=[{"name": "ssh"}], ok=False)
+    assert "ssh should be started, but systemctl start failed: Failed to start" in result["msg"]
+    assert "See: journalctl --unit ssh" in result["msg"]
+    assert pending.is_marked("ssh")

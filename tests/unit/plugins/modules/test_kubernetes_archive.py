@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.virtual.datacenter.plugins.module_utils.config_files import pending
 from ansible_collections.virtual.datacenter.plugins.modules import kubernetes_archive
 
 Run = Callable[..., Any]
@@ -142,13 +143,17 @@ def test_links(run: Run, archive: Path, server: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("link", [False, True])
-def test_another_binary(run: Run, archive: Path, tmp_path: Path, link: bool) -> None:
-    url, pending = f"file://{archive}", tmp_path / "pending"
+def test_another_binary(
+    run: Run, archive: Path, tmp_path: Path, link: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "FOLDER", str(tmp_path / "pending"))
+    url, services = f"file://{archive}", ["kubelet"]
     run(url, link=link)
-    assert not run(url, link=link, pending=str(pending))["changed"] and not pending.exists()
+    assert not run(url, link=link, services=services)["changed"]
+    assert not pending.is_marked("kubelet")
     fill(archive, "kubelet two")
-    assert run(url, link=link, pending=str(pending))["binaries"] == ["kubelet"]
-    assert pending.exists()
+    assert run(url, link=link, services=services)["binaries"] == ["kubelet"]
+    assert pending.is_marked("kubelet")
     assert not run(url, link=link)["changed"]
 
 

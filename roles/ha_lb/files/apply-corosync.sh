@@ -1,7 +1,7 @@
 #!/bin/sh
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Compares when a file was written with when its service last read it, so that a run that was
+# Compares when a file was written with when corosync last read it, so that a run that was
 # interrupted between the two is made good by the next one. Prints what it did.
 set -eu
 
@@ -9,7 +9,7 @@ written() { # newest of the files, microseconds
   stat -c %.6Y "$@" | tr -d . | sort -n | tail -n 1
 }
 
-since() { # last start or reload of the unit, microseconds
+since() { # last start of the unit, microseconds
   date -d "$(systemctl show --timestamp=us+utc -P StateChangeTimestamp "$1")" +%s%6N
 }
 
@@ -27,14 +27,5 @@ if systemctl -q is-active corosync; then
     corosync-cfgtool -R >/dev/null
     touch "$mark"
     echo "corosync reloaded"
-  fi
-fi
-
-if systemctl -q is-active haproxy; then
-  set -- /etc/haproxy/haproxy.cfg /etc/haproxy/*-ca.pem
-  [ -e "$2" ] || set -- "$1"
-  if [ "$(written "$@")" -gt "$(since haproxy)" ]; then
-    systemctl reload haproxy
-    echo "haproxy reloaded"
   fi
 fi

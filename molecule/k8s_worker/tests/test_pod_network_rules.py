@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the pod network needs in the kernel comes back after somebody took it away."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from test_worker import machine
+from testinfra.host import Host
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def node() -> Host:
+    return machine("worker01")
+
+
+def rules(node: Host) -> list[str]:
+    lines = node.check_output("iptables --table nat --list-rules").splitlines()
+    return sorted(line for line in lines if "POD-NETWORK" in line)
+
+
+def converge() -> str:
+    """Run the layer as Molecule does; what it changed on the worker."""
+    inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
+    config = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.cfg"
+    plain = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run(
+        ["ansible-playbook", "-i", inventory, str(ROOT / "playbooks" / "workers.yml")],
+        env={**os.environ, **plain, "ANSIBLE_CONFIG": str(config)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("worker01 "))
+    return next(word for word in line.split() if word.startswith("changed="))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "iptables --table nat --delete POSTROUTING --jump POD-NETWORK",
+        "iptables --table nat --delete POD-NETWORK 4",
+        "ip link delete pods0",
+        "ip link set pods0 down; ip link delete pods0;"
+        " ip link add pods0 type vxlan id 77 dstport 8472 local 10.70.2.31",
+    ],
+    ids=["jump", "rule", "device", "other device"],
+)
+def test_a_run_puts_right_what_somebody_did(node: Host, harm: str) -> None:
+    before = rules(node)
+    assert any("MASQUERADE" in line for line in before)
+    assert "-A POSTROUTING -j POD-NETWORK" in before
+    node.check_output(harm)
+    assert converge() == "changed=1"
+    assert rules(node) == before
+    assert "vxlan id 1 local 10.70.2.31" in node.check_output("ip -details link show pods0")
+    assert converge() == "changed=0"
+
+
+def test_the_rules_come_back_with_nftables(node: Host) -> None:
+    before = rules(node)
+    node.check_output("systemctl start nftables && systemctl restart nftables")
+    # systemd starts it behind the other one.
+    end = time.monotonic() + 60
+    while rules(node) != before and time.monotonic() < end:
+        time.sleep(0.5)
+    assert rules(node) == before
