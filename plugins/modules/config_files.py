@@ -111,7 +111,8 @@ options:
         default: true
       wait_seconds:
         description:
-          - How long after an action O(services[].live_check) may still fail.
+          - How long after its start, by this module or by anybody, or after a reload the unit may
+            need until O(services[].live_check) succeeds.
         type: int
         default: 60
   timeout_seconds:

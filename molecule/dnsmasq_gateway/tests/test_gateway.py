@@ -106,10 +106,27 @@ def test_known_machines_get_their_address_by_dhcp(name: str, interface: str, add
     host = machine(name)
     (found,) = addresses(host, interface)
     assert found["local"] == address
-    assert found["dynamic"] is True
+    lease = host.check_output("cat /run/systemd/netif/leases/*")
+    assert f"ADDRESS={address}" in lease
     router = address.rsplit(".", 1)[0] + ".1"
     assert f"default via {router}" in host.check_output("ip -4 route show default")
     assert f"DNS={router}" in host.check_output("cat /run/systemd/netif/leases/*"), "resolver"
+
+
+@pytest.mark.parametrize(("name", "interface"), [("lb01", "edge"), ("cp01", "control")])
+def test_an_address_of_a_known_machine_does_not_expire(name: str, interface: str) -> None:
+    """So that it outlives any time without a gateway."""
+    shown = machine(name).check_output(f"ip -4 address show dev {interface}")
+    assert "valid_lft forever" in shown
+
+
+def test_contents_of_files_are_not_in_the_journal(gateway: Host) -> None:
+    """The journal says which files the module was invoked for, and not what they hold."""
+    journal = gateway.check_output("journalctl --boot --no-pager --output cat")
+    assert "Invoked for /etc/dnsmasq.conf /etc/dnsmasq-gateway.nft" in journal
+    for held in ("dhcp-ignore-clid", "policy drop", "localise-queries"):
+        assert held in gateway.check_output("cat /etc/dnsmasq.conf /etc/dnsmasq-gateway.nft")
+        assert held not in journal
 
 
 def test_an_unknown_machine_gets_an_address_of_the_pool(gateway: Host) -> None:
@@ -123,6 +140,13 @@ def test_an_unknown_machine_gets_an_address_of_the_pool(gateway: Host) -> None:
     )
     assert int(ipaddress.IPv4Address(address)) in pool
     assert gateway.check_output("dig +short stranger01.dc.internal @127.0.0.1") == address
+
+
+def test_the_address_of_an_unknown_machine_does(gateway: Host) -> None:
+    leases = gateway.check_output("cat /var/lib/misc/dnsmasq.leases").splitlines()
+    expiry = {line.split()[3]: int(line.split()[0]) for line in leases}
+    assert (expiry["lb01"], expiry["cp01"]) == (0, 0)
+    assert expiry["stranger01"] > 0
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.config_files.co
 RUNNING = ("active", "activating", "reloading")
 ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
 UNIT_FOLDERS = ("/etc/systemd/system/", "/run/systemd/system/", "/usr/local/lib/systemd/system/")
+PROPERTIES = "--property=ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestampMonotonic"
 VERBS = {
     "enabled": "enable",
     "disabled": "disable",
@@ -36,6 +37,8 @@ class Actual:
     active: str
     enabled: str
     stale: bool
+    # By the clock of time.monotonic(); 0 if it never ran.
+    started_at: float
 
     @property
     def runs(self) -> bool:
@@ -59,8 +62,7 @@ class Services:
         names = [wish["name"] for wish in self.wishes]
         states: list[dict[str, str]] = []
         if names and self.runner.find("systemctl"):
-            properties = "--property=ActiveState,UnitFileState,NeedDaemonReload"
-            answer = self.runner.run(["systemctl", "show", properties, "--", *names])
+            answer = self.runner.run(["systemctl", "show", PROPERTIES, "--", *names])
             # One paragraph a unit, in the order of the question.
             states = [
                 dict(line.partition("=")[::2] for line in paragraph.splitlines())
@@ -72,6 +74,7 @@ class Services:
                 state.get("ActiveState", ""),
                 state.get("UnitFileState", ""),
                 state.get("NeedDaemonReload") == "yes",
+                int(state.get("ActiveEnterTimestampMonotonic") or 0) / 1e6,
             )
             for name, state in zip(names, states)
         }
@@ -92,7 +95,7 @@ class Services:
                 self.reads_changed(wish)
                 or actual.stale
                 or pending.is_marked(wish["name"])
-                or self._live_check(wish).rc != 0
+                or self._live_check(wish, actual.started_at).rc != 0
             ):
                 actions.append(wish["on_change"])
         elif wish["started"]:
@@ -117,7 +120,7 @@ class Services:
             for action in self.plan[name]:
                 self._act(name, action)
             if set(self.plan[name]) - {"enabled", "disabled"}:
-                self._wait(wish)
+                self._insist(wish)
             pending.clear(name)
 
     def _act(self, name: str, action: str) -> None:
@@ -131,16 +134,18 @@ class Services:
                 f" See: journalctl --unit {name}"
             )
 
-    def _live_check(self, wish: t.Mapping[str, t.Any]) -> Answer:
-        return self.runner.run(wish["live_check"]) if wish["live_check"] else Answer(0, "", "")
-
-    def _wait(self, wish: t.Mapping[str, t.Any]) -> None:
-        """Until the service has what its files say."""
-        end = time.monotonic() + wish["wait_seconds"]
-        answer = self._live_check(wish)
-        while answer.rc != 0 and time.monotonic() < end:
+    def _live_check(self, wish: t.Mapping[str, t.Any], started_at: float) -> Answer:
+        """What the check says; a service that was just started is given its time."""
+        if not wish["live_check"]:
+            return Answer(0, "", "")
+        answer = self.runner.run(wish["live_check"])
+        while answer.rc != 0 and time.monotonic() < started_at + wish["wait_seconds"]:
             time.sleep(0.2)
-            answer = self._live_check(wish)
+            answer = self.runner.run(wish["live_check"])
+        return answer
+
+    def _insist(self, wish: t.Mapping[str, t.Any]) -> None:
+        answer = self._live_check(wish, time.monotonic())
         if answer.rc != 0:
             raise ConfigError(
                 f"{wish['name']} was {self.plan[wish['name']][-1]}, but within"

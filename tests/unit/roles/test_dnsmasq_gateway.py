@@ -85,7 +85,7 @@ def test_only_segments_are_served_and_only_the_given_servers_asked() -> None:
 
 def test_a_host_has_its_address_and_all_its_names() -> None:
     lines = dnsmasq(hosts=[HOST])
-    assert "dhcp-host=02:00:00:00:00:11,10.70.1.11,lb01" in lines
+    assert "dhcp-host=02:00:00:00:00:11,10.70.1.11,lb01,infinite" in lines
     assert "host-record=lb01.dc.internal,www.dc.internal,lb01,www,10.70.1.11" in lines
 
 

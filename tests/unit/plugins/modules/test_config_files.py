@@ -174,6 +174,7 @@ class Systemd:
         self.told: list[str] = []
         self.stale: set[str] = set()
         self.refused = ""
+        self.started_at = 0.0
 
     def run(self, *argv: str) -> Answer:
         if argv[0] == "show":
@@ -181,8 +182,10 @@ class Systemd:
             for name in argv[3:]:
                 active, enabled = self.units.get(name, ["inactive", ""])
                 stale = "yes" if name in self.stale else "no"
+                since = int(self.started_at * 1e6)
                 shown.append(
-                    f"ActiveState={active}\nUnitFileState={enabled}\nNeedDaemonReload={stale}\n"
+                    f"ActiveState={active}\nActiveEnterTimestampMonotonic={since}\n"
+                    f"UnitFileState={enabled}\nNeedDaemonReload={stale}\n"
                 )
             return Answer(0, "", "\n".join(shown))
         verb, name = argv[0], argv[-1]
@@ -335,6 +338,23 @@ def test_what_a_service_really_has_is_compared(
     assert foreseen["services"] == [{"name": "ssh", "actions": ["reloaded"]}]
     assert run(wish, services=[service])["services"] == foreseen["services"]
     assert systemd.told == ["reload ssh", "reload ssh"]
+
+
+def test_a_service_that_was_just_started_is_given_its_time(
+    run: Run, tmp_path: Path, systemd: Systemd
+) -> None:
+    systemd.units = {"ssh": ["active", "enabled"]}
+    counted = tmp_path / "counted"
+    # The third question gets a good answer.
+    script = f"echo >>{counted}; [ $(wc -l <{counted}) -ge 3 ]"
+    wish = {"path": str(tmp_path / "a"), "content": "x"}
+    run(wish)
+    services = [{"name": "ssh", "live_check": ["sh", "-c", script], "wait_seconds": 30}]
+    systemd.started_at = time.monotonic()
+    assert not run(wish, services=services)["changed"]
+    counted.unlink()
+    systemd.started_at = time.monotonic() - 31
+    assert run(wish, services=services)["services"] == [{"name": "ssh", "actions": ["restarted"]}]
 
 
 def test_a_service_that_does_not_take_its_files(run: Run, tmp_path: Path, systemd: Systemd) -> None:
