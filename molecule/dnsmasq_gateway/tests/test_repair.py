@@ -99,7 +99,6 @@ def test_a_run_puts_right_what_somebody_did(
     assert rules(gateway) == asleep
     assert not connects(cp01, *FORBIDDEN)
     assert connects(lb01, *ALLOWED)
-    assert "changed=0 " in converge()["gate01"]
 
 
 @pytest.mark.parametrize("harm", ["nft -f /etc/nftables.conf", "systemctl restart nftables"])
@@ -126,8 +125,7 @@ def test_without_the_firewall_nothing_is_forwarded(
     assert "changed=1 " in converge()["gate01"]
     assert not connects(cp01, *FORBIDDEN)
     assert connects(lb01, *ALLOWED)
-    gateway.check_output("systemctl stop nftables")
-    converge()
+    assert "changed=0 " in converge()["gate01"]
 
 
 def test_rules_that_do_not_load_leave_forwarding_off(gateway: Host, lb01: Host) -> None:
