@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ansible_collections.virtual.datacenter.plugins.module_utils.config_files import pending
 from ansible_collections.virtual.datacenter.plugins.module_utils.config_files.command import (
+    ENDED,
     Answer,
     ConfigError,
     Runner,
@@ -63,6 +64,8 @@ class Services:
         states: list[dict[str, str]] = []
         if names and self.runner.find("systemctl"):
             answer = self.runner.run(["systemctl", "show", PROPERTIES, "--", *names])
+            if answer.rc in ENDED:
+                raise ConfigError(f"systemd does not say what runs: {answer.words}")
             # One paragraph a unit, in the order of the question.
             states = [
                 dict(line.partition("=")[::2] for line in paragraph.splitlines())
