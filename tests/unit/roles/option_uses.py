@@ -71,10 +71,10 @@ def expressions(value: Any, bare: bool = False) -> Iterator[str]:
         for item in value:
             yield from expressions(item, bare)
     elif isinstance(value, str):
-        if bare:
-            yield "{{ (" + value + ") }}"
-        elif "{{" in value or "{%" in value:
+        if "{{" in value or "{%" in value:
             yield value
+        elif bare:
+            yield "{{ (" + value + ") }}"
 
 
 def templates(paths: list[Path]) -> Iterator[tuple[str, str]]:
