@@ -686,6 +686,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     model,
     parser,
     reader,
+    saves,
+    vdi,
     waiting,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
@@ -1005,6 +1007,11 @@ def make_wish(module: AnsibleModule) -> VmWish:
     )
 
 
+def same_file(one: str, other: str) -> bool:
+    """Whether two paths lead to one file."""
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
 class Task:
     """One run of the module: reads and plans as often as needed, remembers what was read."""
 
@@ -1107,6 +1114,9 @@ class Task:
             return
         properties = {name for name, _value in self.wish.vm.guest_properties}
         self.actual = reader.with_guest_properties(self.client, self.actual, properties)
+        if self.actual.saved:
+            lost = saves.lost_state(self.actual.settings_file)
+            self.actual = replace(self.actual, lost_state=lost)
         if self.actual.name != self.wish.vm.name:
             raise VirtualBoxError(
                 f"the VM {found} has the name '{self.actual.name}', not '{self.wish.vm.name}'",
@@ -1219,12 +1229,27 @@ class Task:
                     hint="change host_path in shared_folders",
                     error_code="VBOX_E_FILE_ERROR",
                 )
+            if action.kind == "attach":
+                self._check_original(path)
             if not os.path.exists(path) and not self.check_mode:
                 raise VirtualBoxError(
                     f"{path} is wanted to {action.text}, and does not exist",
                     hint="make it first, or change the path",
                     error_code="VBOX_E_FILE_ERROR",
                 )
+
+    def _check_original(self, path: str) -> None:
+        """A copy has the UUID of its original, and VirtualBox has only one disk of a UUID."""
+        found = vdi.read_header(path)
+        known = file_reader.locator("")(found.uuid) if found is not None else None
+        if found is not None and known is not None and not same_file(path, known):
+            raise VirtualBoxError(
+                f"the disk {path} is to be attached, and VirtualBox knows its UUID {found.uuid} as "
+                f"that of {known}",
+                hint="a copy gets a UUID of its own by VBoxManage internalcommands sethduuid "
+                f"'{path}'; a disk that was moved is told by virtualbox_medium with moved_from",
+                error_code="BAD_OPTION",
+            )
 
     def carry_out(self, plan: VmPlan) -> None:
         """Apply a plan."""

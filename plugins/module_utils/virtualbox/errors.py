@@ -59,6 +59,11 @@ HINTS = (
         re.compile(r"is not mutable \(state is Saved\)"),
         "the VM has a saved state: start it, or discard the state, then run again",
     ),
+    (
+        re.compile(r"Cannot register the .* because a .* already exists"),
+        "the file is a copy with the UUID of its original: give it one of its own with VBoxManage "
+        "internalcommands sethduuid, or make the copy by virtualbox_medium with source_path",
+    ),
     (re.compile(r"Shrinking is not yet supported"), "a disk can grow but not shrink"),
     (
         re.compile(r"still attached to|has \d+ child media|more than one child"),

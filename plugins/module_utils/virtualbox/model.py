@@ -196,6 +196,8 @@ class Vm:
     shared_folders: tuple[extras.SharedFolder, ...] = ()
     extra_data: extras.Pairs = ()
     guest_properties: extras.Pairs = ()
+    # Path of its saved state, if that is gone; only in actual objects.
+    lost_state: str = ""
     # UUIDs of all hard disks that this VM and its snapshots use; only in actual objects.
     own_disks: tuple[str, ...] = ()
 

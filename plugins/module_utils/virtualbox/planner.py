@@ -247,6 +247,14 @@ def _power(vm: Vm, wish: VmWish, state: str, goal: str) -> t.Iterator[Action]:
         )
     if goal == "saved" and runs:
         yield _save(vm)
+    if goal in ("running", "paused") and state in model.SAVED_STATES and vm.lost_state:
+        if not wish.discard_saved_state:
+            raise VirtualBoxError(
+                f"the VM '{vm.name}' is to be {goal}, and its saved state {vm.lost_state} is gone",
+                hint="bring the file back, or set discard_saved_state to true to start it anew",
+                error_code="VBOX_E_INVALID_VM_STATE",
+            )
+        yield _discard(vm)
     if goal in ("running", "paused") and not runs:
         yield _start(vm, wish)
         state = "running"

@@ -36,6 +36,7 @@ SAVE_SECONDS = 1.0
 SERVICE_SECONDS = 20.0
 NAMESPACE = "{http://www.virtualbox.org/}"
 SNAPSHOT_FOLDER = re.compile(rb'\bsnapshotFolder="([^"]+)"')
+STATE_FILE = re.compile(rb'<Machine\b[^>]*\sstateFile="([^"]+)"')
 STATE_SUFFIX = ".sav"
 
 Told = t.TypeVar("Told")
@@ -79,6 +80,18 @@ def unnamed_state(text: bytes, path: str) -> str:
         return ""
     lost = (name for name in files if name.endswith(STATE_SUFFIX) and name.encode() not in text)
     return max(lost, default="")
+
+
+def lost_state(settings_file: str) -> str:
+    """The saved state that the file of a VM names, if it is not there; else empty."""
+    try:
+        named = STATE_FILE.search(read_settings(settings_file))
+    except OSError:
+        return ""
+    if named is None:
+        return ""
+    path = os.path.join(os.path.dirname(settings_file), html.unescape(named.group(1).decode()))
+    return "" if os.path.lexists(path) else path
 
 
 def machine_entries() -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -242,3 +243,36 @@ def test_a_file_that_is_not_there_is_told_before_anything_is_made(world):
     world.run(MODULE, check=True, **task)
     assert "does not exist" in world.fail(MODULE, **task)["msg"]
     assert world.names() == []
+
+
+def test_a_copy_of_a_disk(world):
+    """It has the UUID of its original, of which VirtualBox takes only one."""
+    original, copy = str(world.vms / "d.vdi"), str(world.vms / "copy.vdi")
+    world.run("virtualbox_medium", path=original, size_mb=4)
+    shutil.copy(original, copy)
+
+    def task(path):
+        return vm(
+            world,
+            storage_controllers=[{"name": "S", "type": "sata"}],
+            storage_attachments=[{"controller": "S", "port": 0, "type": "hdd", "medium": path}],
+        )
+
+    told = refused(world, **task(copy))
+    assert original in told and "sethduuid" in told
+    world.vbox("internalcommands", "sethduuid", copy)
+    world.change(MODULE, **task(copy))
+
+
+def test_a_saved_state_that_is_lost(world):
+    world.vm("vm", memory_mb=64)
+    world.run(MODULE, **vm(world, state="running"))
+    world.run(MODULE, **vm(world, state="saved"))
+    (state,) = (world.vms / "vm" / "Snapshots").glob("*.sav")
+    state.unlink()
+    for check in (True, False):
+        told = world.fail(MODULE, check=check, **vm(world, state="running"))["msg"]
+        assert state.name in told and "discard_saved_state" in told
+    started = world.run(MODULE, **vm(world, state="running", discard_saved_state=True))
+    assert [action["action"] for action in started["actions"]] == ["discard", "start"]
+    world.run(MODULE, **vm(world, state="stopped", stop_timeout=0))
