@@ -334,7 +334,7 @@ class Task:
             path,
             listed=listed,
             removal=self.wish.state == "absent",
-            variant=wanted.variant is not None,
+            variant=wanted.variant is not None or wanted.type == "shareable",
             description=wanted.description is not None,
             unused=self.wish.compact,
         )

@@ -13,6 +13,8 @@ author:
   - The virtual.datacenter contributors (@virtual-datacenter)
 description:
   - Describes a VirtualBox VM as data and makes it so, by as few calls of C(VBoxManage) as possible.
+  - What VirtualBox cannot do is refused before anything is changed, in check mode too. Only files
+    that are not there are not asked for in check mode, because an earlier task may make them.
   - All changes of settings go into one call. NICs, storage attachments and serial ports are known
     by their number or port; those that the task does not name stay as they are.
   - A run that was interrupted in the middle of a creation or removal is recognised and finished by
@@ -80,10 +82,10 @@ options:
     choices: [linked, full]
     default: linked
   cpus:
-    description: Number of virtual CPUs.
+    description: Number of virtual CPUs, 1 to 64.
     type: int
   memory_mb:
-    description: Memory in MiB.
+    description: Memory in MiB, 4 to 2097152.
     type: int
   os_type:
     description: Guest system as in C(VBoxManage list ostypes), for example V(Debian_64).
@@ -123,7 +125,7 @@ options:
     elements: dict
     suboptions:
       number:
-        description: Number of the card, from 1.
+        description: Number of the card, 1 to 8, with O(chipset=ich9) 1 to 36.
         type: int
         required: true
       type:
@@ -192,7 +194,7 @@ options:
             type: str
             default: 127.0.0.1
           host_port:
-            description: Port of the host.
+            description: Port of the host, 1 to 65535.
             type: int
             required: true
           guest_address:
@@ -200,7 +202,7 @@ options:
             type: str
             default: ''
           guest_port:
-            description: Port of the guest.
+            description: Port of the guest, 1 to 65535.
             type: int
             required: true
   storage_controllers:
@@ -217,7 +219,9 @@ options:
         type: str
         choices: [ide, sata, scsi, sas, nvme, virtio, floppy]
       port_count:
-        description: Number of ports.
+        description:
+          - Number of ports. Types V(sata) 1 to 30, V(sas) and V(nvme) 1 to 255, V(virtio) 1 to 256.
+          - The number of the types V(ide) (2), V(scsi) (16) and V(floppy) (1) is fixed.
         type: int
       bootable:
         description: Whether the firmware can boot from it.
@@ -331,21 +335,21 @@ options:
     elements: str
     choices: [none, floppy, dvd, disk, net]
   cpu_cap_percent:
-    description: The share of a host processor that each virtual CPU may take, in percent.
+    description: The share of a host processor that each virtual CPU may take, 1 to 100 percent.
     type: int
   chipset:
     description: Chipset of the VM. Only V(ich9) has more than eight network cards.
     type: str
     choices: [piix3, ich9]
   vram_mb:
-    description: Memory of the graphics card in MiB.
+    description: Memory of the graphics card in MiB, 1 to 256.
     type: int
   graphics_controller:
     description: The graphics card that the guest sees.
     type: str
     choices: [none, vboxvga, vmsvga, vboxsvga]
   monitor_count:
-    description: Number of screens.
+    description: Number of screens, 1 to 64.
     type: int
   accelerate_3d:
     description: Whether the guest can use the graphics card of the host.
@@ -503,7 +507,8 @@ options:
     default: false
   discard_saved_state:
     description:
-      - A saved state may be thrown away, for a change that it does not allow or to stop the VM.
+      - A saved state may be thrown away, for a change that it does not allow, to stop the VM, or to
+        start a VM whose saved state is gone.
         What the guest had in memory is lost.
     type: bool
     default: false
