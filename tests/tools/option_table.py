@@ -32,6 +32,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox impo
     dhcp_planner,
     disks,
     errors,
+    extras,
     global_settings,
     hardware,
     host_only_model,
@@ -392,6 +393,17 @@ def medium_sources() -> dict[str, set[str]]:
 # --- the modules ------------------------------------------------------------------------------
 
 
+def with_what_it_needs(vm: t.Any) -> t.Any:
+    """A disk needs its controller, and a NIC its bandwidth group, in the same task."""
+    if vm.storage_attachments and not vm.storage_controllers:
+        vm = replace(vm, storage_controllers=(model.Controller("C", "sata"),))
+    groups = {nic.bandwidth_group for nic in vm.nics if nic.bandwidth_group}
+    if groups and not vm.bandwidth_groups:
+        made = tuple(extras.BandwidthGroup(name, 1) for name in sorted(groups))
+        vm = replace(vm, bandwidth_groups=made)
+    return vm
+
+
 def plan_vm(task: SimpleNamespace, actual: t.Any) -> t.Any:
     wish = task.module.make_wish(task)
     named = disks.placed(wish.vm.storage_attachments, "/vms/vm", wish.vm.name)
@@ -411,7 +423,7 @@ def plan_vm(task: SimpleNamespace, actual: t.Any) -> t.Any:
         vm=model.replace_attachments(wish.vm, named),
         disk_actions=disks.actions(media),
     )
-    return planner.plan_vm(actual, wish)
+    return planner.plan_vm(actual, replace(wish, vm=with_what_it_needs(wish.vm)))
 
 
 def plan_medium(task: SimpleNamespace, actual: t.Any) -> t.Any:
@@ -560,7 +572,7 @@ SUBJECTS = {
             "variant": ("fixed", "standard"),
             "size_mb": (8, 9),
             "source_path": ("/a.raw", "/b.raw"),
-            "type": ("immutable", "shareable"),
+            "type": ("immutable", "writethrough"),
             "description": ("a", "b"),
             "moved_from": ("/a.vdi", "/b.vdi"),
             "compact": (False, True),
