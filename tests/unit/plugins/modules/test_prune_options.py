@@ -16,6 +16,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker import (
     ensure,
@@ -53,14 +55,26 @@ class SpecificationError(Exception):
     """Carries an argument specification out of a module's main()."""
 
 
+def documented(options: Options) -> Options:
+    """What a documentation says of options, in the form of an argument specification."""
+    return {
+        name: {"type": "str", **option, "options": documented(option.get("suboptions") or {})}
+        for name, option in options.items()
+    }
+
+
 def specification(name: str, monkeypatch: pytest.MonkeyPatch) -> Options:
     module = importlib.import_module(f"{PACKAGE}.{name}")
+    if not hasattr(module, "main"):
+        # An action plugin does its work, and the documentation is all that is here.
+        return documented(yaml.safe_load(module.DOCUMENTATION)["options"])
 
-    def stop(argument_spec: Options, **_more: t.Any) -> None:
+    def stop(_module: AnsibleModule, argument_spec: Options, **_more: t.Any) -> None:
         raise SpecificationError(argument_spec)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "AnsibleModule", stop)
+        # A module may have a class of its own that is made of this one.
+        patch.setattr(AnsibleModule, "__init__", stop)
         with pytest.raises(SpecificationError) as caught:
             module.main()
     return t.cast(Options, caught.value.args[0])
