@@ -9,9 +9,10 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils import time_limit
 
-# What timeout(1) returns when it had to end the command, by TERM or by KILL.
-ENDED = (124, 137)
+# How an answer ends that did not come: the time was over, or somebody killed the command.
+ENDED = time_limit.ENDINGS
 
 
 class ConfigError(Exception):
@@ -37,13 +38,16 @@ class Runner:
         return path
 
     def run(self, argv: t.Sequence[str]) -> Answer:
-        rc, out, err = self.module.run_command(
-            ["timeout", "--kill-after=5", str(self.timeout_seconds), *argv],
-            environ_update={"LC_ALL": "C", "LANGUAGE": "C"},
-            expand_user_and_vars=False,
-        )
-        words = " ".join((err or out).split())
-        if rc in ENDED:
+        def call(command: list[str]) -> time_limit.Answer:
+            return self.module.run_command(  # type: ignore[no-any-return]
+                command,
+                environ_update={"LC_ALL": "C", "LANGUAGE": "C"},
+                expand_user_and_vars=False,
+            )
+
+        try:
+            rc, out, err = time_limit.run(call, argv, self.timeout_seconds, "its service")
+        except time_limit.ExpiredError:
             limit = f"{self.timeout_seconds} s (option timeout_seconds)"
-            words = f"it did not end within {limit} {words}"
-        return Answer(rc, words.strip(), out)
+            return Answer(ENDED[0], f"it did not end within {limit}", "")
+        return Answer(rc, " ".join((err or out).split()), out)
