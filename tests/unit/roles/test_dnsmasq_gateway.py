@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.template import trust_as_template
+from role_templar import role_templar
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "dnsmasq_gateway"
 SEGMENTS = [
@@ -48,8 +47,6 @@ FORWARD = {
 
 def render(name: str, **given: Any) -> str:
     variables = {
-        **yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8")),
-        "ansible_managed": "Ansible managed",
         "dnsmasq_gateway_name": "gate01",
         "dnsmasq_gateway_domain": "dc.internal",
         "dnsmasq_gateway_uplink_interface": "uplink",
@@ -58,9 +55,11 @@ def render(name: str, **given: Any) -> str:
         **{f"dnsmasq_gateway_{key}": value for key, value in given.items()},
     }
     text = (ROLE / "templates" / name).read_text(encoding="utf-8")
-    options = {"trim_blocks": True}
-    templar = Templar(loader=DataLoader(), variables=variables)
-    return str(templar.copy_with_new_env(**options).template(trust_as_template(text)))
+    return str(
+        role_templar(ROLE, **variables).template(
+            trust_as_template(text), overrides={"trim_blocks": True}
+        )
+    )
 
 
 def dnsmasq(**given: Any) -> list[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,7 @@ def templar(**given: Any) -> Templar:
 
 def render(name: str, **given: Any) -> str:
     text = (ROLE / "templates" / f"{name}.j2").read_text(encoding="utf-8")
-    engine = templar(**given).copy_with_new_env(trim_blocks=True)
-    return str(engine.template(trust_as_template(text)))
+    return str(templar(**given).template(trust_as_template(text), overrides={"trim_blocks": True}))
 
 
 def value(name: str, **given: Any) -> Any:
@@ -68,6 +68,15 @@ def test_three_nodes_do() -> None:
     assert "two_node" not in text
     assert "consensus: 1200" in text
     assert render("corosync.conf", nodes=[*NODES, THIRD]).count("consensus: 3600") == 1
+
+
+def test_values_given_as_text_mean_the_same() -> None:
+    three = [*NODES, THIRD]
+    for given in ({"consensus_ms": 4500}, {"token_ms": 1000}, {"wait_for_all": False}):
+        texts = {key: str(value) for key, value in given.items()}
+        assert render("corosync.conf", nodes=json.dumps(three), **texts) == render(
+            "corosync.conf", nodes=three, **given
+        )
 
 
 def test_a_second_network() -> None:

@@ -16,6 +16,7 @@ import tomllib
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.virtual.datacenter.plugins.filter.as_list import as_list
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 
@@ -38,6 +39,7 @@ def render(role: str, template: str, **given: Any) -> str:
         for name, value in variables.items()
     }
     templar = Templar(loader=DataLoader(), variables=trusted)
+    templar._engine.environment.filters["virtual.datacenter.as_list"] = as_list
     rendered = templar.template(trust_as_template(text))
     assert isinstance(rendered, str)
     return rendered

@@ -15,18 +15,6 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from role_templar import role_templar, trusted
 
 ROLES = sorted(path for path in (option_uses.ROOT / "roles").iterdir())
-# Other work goes on in these roles; each leaves the list with that work.
-LATER = (
-    "containerd",
-    "base",
-    "dnsmasq_gateway",
-    "ha_lb",
-    "k8s_control_plane",
-    "k8s_network",
-    "k8s_node",
-    "k8s_worker",
-    "verify",
-)
 ALL_OPTIONS = {name: kind for role in ROLES for name, kind in option_uses.options(role).items()}
 # What makes of text a value of the type. A whole number that is printed is the same as its text.
 THROUGH = {
@@ -56,9 +44,7 @@ def bare(uses: list[option_uses.Use]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    "role", [role for role in ROLES if role.name not in LATER], ids=lambda role: role.name
-)
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_every_use_in_a_role_takes_the_option_as_its_type(role: Path) -> None:
     uses = option_uses.uses(option_uses.files_of(role), ALL_OPTIONS)
     assert bare(uses) == []
