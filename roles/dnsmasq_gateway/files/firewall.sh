@@ -19,8 +19,7 @@ check() {
 }
 
 load() (
-  flock 9
-  if nft --file "$rules" && actual >"$loaded"; then
+  if flock --timeout 60 9 && nft --file "$rules" && actual >"$loaded"; then
     echo 1 >"$forward"
   else
     echo 0 >"$forward"

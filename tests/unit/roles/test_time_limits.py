@@ -20,18 +20,7 @@ KINDS = (
     "playbooks/*.yml",
     "playbooks/tasks/*.yml",
 )
-ALL_FILES = sorted(path for kind in KINDS for path in ROOT.glob(kind))
-# Other work goes on in these roles; each leaves the list with that work.
-LATER = (
-    "base",
-    "containerd",
-    "ha_lb",
-    "k8s_control_plane",
-    "k8s_network",
-    "k8s_node",
-    "k8s_worker",
-    "verify",
-)
+FILES = sorted(path for kind in KINDS for path in ROOT.glob(kind))
 COMMANDS = {"command", "shell", "raw", "script"}
 # These end as soon as what they wait for is there, and have a limit of their own that must be said.
 WAITS = {"wait_for", "wait_for_connection"}
@@ -85,9 +74,6 @@ def faults_in(path: Path, items: list[dict[str, Any]]) -> list[str]:
         if ("until" in task or "retries" in task) and not limit:
             found.append(f"{name}: repeated without a limit in seconds")
     return found
-
-
-FILES = [path for path in ALL_FILES if path.parts[-3] not in LATER]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
