@@ -72,4 +72,8 @@ def test_the_rules_come_back_with_nftables(node: Host) -> None:
     while rules(node) != before and time.monotonic() < end:
         time.sleep(0.5)
     assert rules(node) == before
+    # kube-proxy does not notice soon that its own rules were flushed with them.
+    kube = "kubectl --kubeconfig /etc/kubernetes/admin.conf --namespace kube-system rollout"
+    machine("cp01").check_output(f"{kube} restart daemonset/kube-proxy")
+    machine("cp01").check_output(f"{kube} status daemonset/kube-proxy --timeout 180s")
     assert converge() == "changed=0"
