@@ -103,6 +103,6 @@ def test_inaccessible_vms_are_told(world):
     assert [vm["name"] for vm in found["vms"]] == ["whole"]
     told = {item["uuid"]: item for item in found["inaccessible"]}
     assert set(told) == {broken["uuid"], gone["uuid"]}
-    assert told[gone["uuid"]]["reason"] == "No such file or directory"
+    assert told[gone["uuid"]]["reason"] == "its settings file is gone"
     assert told[gone["uuid"]]["settings_file"] == gone["settings_file"]
     assert "not valid" in told[broken["uuid"]]["reason"]
