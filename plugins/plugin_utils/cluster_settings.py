@@ -86,7 +86,7 @@ def _derived(kind: str, cluster: Mapping[str, Any]) -> Flat:
     if kind != "KubeletConfiguration":
         return {}
     network = cluster["networking"]
-    services = ipaddress.ip_network(str(network["serviceSubnet"]).split(",")[0])
+    services = ipaddress.ip_network(str(network["serviceSubnet"]).split(",", maxsplit=1)[0])
     return {**DETECTED, "clusterDomain": network["dnsDomain"], "clusterDNS": [str(services[10])]}
 
 

@@ -121,8 +121,7 @@ def _hand_over(lock: int, path: str, mine: Said) -> None:
         start_new_session=True,
         env={"LC_ALL": "C"},
     ) as keeper:
-        assert keeper.stdout is not None
-        said = keeper.stdout.read()
+        said = keeper.stdout.read() if keeper.stdout else b""
         if process >= 0:
             os.close(process)
         if said != b"held":

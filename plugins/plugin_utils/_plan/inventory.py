@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import netaddr
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 
 ROLE_GROUPS = ("gateway", "load_balancer", "control_plane", "worker")
 

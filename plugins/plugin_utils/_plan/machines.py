@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import netaddr
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Machine, Nic
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
     Problems,
@@ -20,7 +20,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.segments 
     Segment,
 )
 
-Taken = dict[netaddr.IPAddress, str]
+Taken = dict[Any, str]  # addresses of netaddr, and who has them
 
 
 def mac_address(datacenter: str, machine: str, number: int) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import netaddr
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 
 
 class Problems:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import model
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
     Problems,
     overlap,

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Whether the runtime is ready and its CRI plugin has a setting.

@@ -34,7 +34,7 @@ def load(script: Path):
     return module
 
 
-build = load(FOLDER / "build")
+build = load(FOLDER / "build.py")
 IMAGES = json.loads((FOLDER / "images.json").read_text())
 
 
@@ -66,7 +66,7 @@ def test_the_same_inputs_give_the_same_hash(inputs):
 @pytest.mark.parametrize(
     "name",
     [
-        "build",
+        "build.py",
         "images.json",
         "pause.c",
         "probe/hostname",

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, the virtual.datacenter contributors
 """Build the real Kubernetes binaries and container images that the tests and the lab use.
@@ -28,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-INPUTS = ("build", "images.json", "pause.c", "probe/*", "modules/*/go.mod", "modules/*/go.sum")
+INPUTS = ("build.py", "images.json", "pause.c", "probe/*", "modules/*/go.mod", "modules/*/go.sum")
 MODULES = {  # the folder below modules/ -> the module whose version names what it builds
     "kubernetes": "k8s.io/kubernetes",
     "crictl": "sigs.k8s.io/cri-tools",
