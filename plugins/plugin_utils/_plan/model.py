@@ -103,4 +103,6 @@ class Plan:
 
     def of_role(self, role: str | None) -> list[Machine]:
         """The machines of a role, in the order of the inventory; all of them without a role."""
+        if role is not None and not isinstance(role, str):
+            raise TypeError(f"wanted the role of machines, such as worker, found {role!r}")
         return [item for item in self.machines.values() if role is None or item.role == role]
