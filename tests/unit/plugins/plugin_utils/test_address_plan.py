@@ -17,22 +17,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.machines 
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Plan
 from hypothesis import given
 from hypothesis import strategies as st
-
-
-def machine(name: str, role: str, segment: str | None = None, address: str | None = None) -> Any:
-    return {
-        "name": name,
-        "role": role,
-        "roles": [role],
-        "segment": segment,
-        "address": address,
-        "cpus": 2,
-        "memory_mb": 1024,
-        "disks": [],
-        "volume_groups": [],
-        "host": "vbox01",
-    }
-
+from plan_machines import machine
 
 GOOD: dict[str, Any] = {
     "name": "demo",

@@ -10,21 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import views
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.address import address_plan
-
-
-def machine(name: str, role: str, segment: str | None = None, address: str | None = None) -> Any:
-    return {
-        "name": name,
-        "role": role,
-        "roles": [role],
-        "segment": segment,
-        "address": address,
-        "cpus": 2,
-        "memory_mb": 1024,
-        "disks": [],
-        "volume_groups": [],
-        "host": "vbox01",
-    }
+from plan_machines import machine
 
 
 @pytest.fixture
