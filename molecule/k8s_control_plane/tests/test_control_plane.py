@@ -119,6 +119,7 @@ def refused(playbook: str, *arguments: str) -> str:
         ],
         check=False,
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
     )
