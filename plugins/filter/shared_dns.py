@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import (
     details,
     membership,
 )

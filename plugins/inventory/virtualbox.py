@@ -149,13 +149,15 @@ from ansible import constants
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import saves
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.arguments import (
-    USUAL_FOLDERS,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    recovery as saves,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.task import (
+    USUAL_FOLDERS,
 )
 from ansible_collections.virtual.datacenter.plugins.plugin_utils import (
     virtualbox_inventory,

@@ -175,12 +175,12 @@ import tempfile
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.config_files.command import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import (
     ConfigError,
     Runner,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.config_files.files import File
-from ansible_collections.virtual.datacenter.plugins.module_utils.config_files.services import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.files import File
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.services import (
     Services,
 )
 

@@ -191,11 +191,11 @@ import typing as t
 from contextlib import contextmanager
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import (
     details,
     membership,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes.https import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes.https import (
     Answer,
     Identity,
     Server,

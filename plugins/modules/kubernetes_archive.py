@@ -123,10 +123,10 @@ from contextlib import contextmanager
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
-from ansible_collections.virtual.datacenter.plugins.module_utils import time_limit
-from ansible_collections.virtual.datacenter.plugins.module_utils.config_files import pending
-from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes import archive as model
-from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes.archive import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files import pending
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import time_limit
+from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import archive as model
+from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes.archive import (
     ArchiveError,
 )
 

@@ -192,7 +192,7 @@ import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.lab import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
     folders,
     lxc,
@@ -204,7 +204,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils.lab import (
     seed,
     state,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.lab.command import LabError
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import LabError
 
 ALL_MACHINES = "all machines"
 

@@ -171,10 +171,10 @@ import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.lab import names, state
-from ansible_collections.virtual.datacenter.plugins.module_utils.lab.command import LabError
-from ansible_collections.virtual.datacenter.plugins.module_utils.lab.network import Port
-from ansible_collections.virtual.datacenter.plugins.module_utils.lab.network_host import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab import names, state
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import LabError
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import (
     LabNetwork,
     check_bridge_names,
 )

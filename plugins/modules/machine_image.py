@@ -164,11 +164,11 @@ import shutil
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.image import build as building
-from ansible_collections.virtual.datacenter.plugins.module_utils.image import disk as disks
-from ansible_collections.virtual.datacenter.plugins.module_utils.image import folder
-from ansible_collections.virtual.datacenter.plugins.module_utils.image import layout as layouts
-from ansible_collections.virtual.datacenter.plugins.module_utils.image.errors import ImageError
+from ansible_collections.virtual.datacenter.plugins.module_utils._image import build as building
+from ansible_collections.virtual.datacenter.plugins.module_utils._image import disk as disks
+from ansible_collections.virtual.datacenter.plugins.module_utils._image import folder
+from ansible_collections.virtual.datacenter.plugins.module_utils._image import layout as layouts
+from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
 
 Params = t.Dict[str, t.Any]
 

@@ -271,10 +271,8 @@ error_code:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker import ensure, errors
-from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker.command import (
-    client_of,
-)
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import ensure, errors
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.command import client_of
 
 
 def argument_spec() -> dict[str, t.Any]:

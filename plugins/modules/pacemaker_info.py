@@ -107,11 +107,9 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker import errors, status
-from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker.command import (
-    client_of,
-)
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import errors, status
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.command import client_of
 
 PAUSE = 0.5
 

@@ -108,8 +108,8 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils import time_limit
-from ansible_collections.virtual.datacenter.plugins.module_utils.storage import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import time_limit
+from ansible_collections.virtual.datacenter.plugins.module_utils._storage import (
     disks,
     filesystems,
     lvm,

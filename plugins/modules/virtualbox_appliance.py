@@ -205,26 +205,40 @@ import typing as t
 from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
-    appliance_apply,
-    appliance_file,
-    appliance_planner,
-    apply,
-    arguments,
-    model,
-    parser,
-    reader,
-    snapshot_apply,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    listings as parser,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.appliance_planner import (  # noqa: E501
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    task as arguments,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (
+    apply as appliance_apply,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (
+    ovf as appliance_file,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (
+    plan as appliance_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance.plan import (
     AppliancePlan,
     ApplianceWish,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.journal import Journal
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.journal import Journal
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
+    apply as snapshot_apply,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    apply,
+    model,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    read as reader,
+)
 
 OPTIONS: dict[str, dict[str, t.Any]] = {
     "path": {"type": "path", "required": True},

@@ -405,13 +405,17 @@ stderr:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    task as arguments,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     addresses,
-    arguments,
     dhcp_apply,
     dhcp_checks,
     dhcp_model,
-    dhcp_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
+    dhcp_plan as dhcp_planner,
 )
 
 SCOPE: dict[str, dict[str, t.Any]] = {

@@ -145,10 +145,14 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
-    arguments,
-    host_capacity,
-    host_parser,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    task as arguments,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.host import (
+    capacity as host_capacity,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.host import (
+    listings as host_parser,
 )
 
 OPTIONS: dict[str, dict[str, t.Any]] = {

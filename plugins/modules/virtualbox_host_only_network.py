@@ -183,12 +183,16 @@ import platform
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    task as arguments,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     addresses,
-    arguments,
     host_only_apply,
     host_only_model,
-    host_only_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
+    host_only_plan as host_only_planner,
 )
 
 OPTIONS: dict[str, dict[str, t.Any]] = {

@@ -284,20 +284,30 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
-    arguments,
-    dhcp_model,
-    global_settings,
-    host_parser,
-    nat_model,
-    network_processes,
-    parser,
-    survey,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    listings as parser,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    task as arguments,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.host import (
+    listings as host_parser,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
+    dhcp_model,
+    nat_model,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
+    processes as network_processes,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
+    settings as global_settings,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import survey
 
 # VBoxManage mostly waits for VBoxSVC; more readers than this do not make it faster.
 READERS = 4

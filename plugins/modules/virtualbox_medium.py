@@ -223,23 +223,26 @@ import typing as t
 from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
-    apply,
-    arguments,
-    medium_reader,
-    model,
-    vdi,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    task as arguments,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.journal import Journal
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.medium_planner import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.journal import Journal
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    read as medium_reader,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    vdi,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.plan import (
     MediumPlan,
     MediumWish,
     plan_medium,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import apply, model
 
 FORMATS = ("vdi", "vmdk", "vhd")
 MIB = 1024 * 1024

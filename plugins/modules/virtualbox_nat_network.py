@@ -252,11 +252,15 @@ stderr:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
-    arguments,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    task as arguments,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     nat_apply,
     nat_model,
-    nat_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
+    nat_plan as nat_planner,
 )
 
 FORWARD: dict[str, dict[str, t.Any]] = {

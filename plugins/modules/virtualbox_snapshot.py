@@ -208,28 +208,38 @@ import typing as t
 from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
-    arguments,
-    parser,
-    reader,
-    snapshot_apply,
-    snapshot_model,
-    snapshot_notes,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    listings as parser,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.actions import Action
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    task as arguments,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.snapshot_model import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
+    apply as snapshot_apply,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
+    model as snapshot_model,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
+    notes as snapshot_notes,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot.model import (
     SnapshotVm,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.snapshot_planner import (  # noqa: E501
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot.plan import (
     SnapshotPlan,
     SnapshotWish,
     check_marks,
     plan_snapshots,
     target,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    read as reader,
 )
 
 # XML cannot hold them: VirtualBox puts another character in their place.

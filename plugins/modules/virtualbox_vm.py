@@ -678,29 +678,49 @@ import uuid
 from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
-    apply,
-    arguments,
-    disks,
-    extras,
-    file_reader,
-    hardware,
-    limits,
-    lost_vms,
-    medium_reader,
-    model,
-    parser,
-    reader,
-    saves,
-    vdi,
-    waiting,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    listings as parser,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    recovery as saves,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    task as arguments,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.journal import Journal
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.planner import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.journal import Journal
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    read as medium_reader,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    vdi,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    apply,
+    disks,
+    extras,
+    limits,
+    model,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    lost as lost_vms,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    read as reader,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    settings as hardware,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    settings_file as file_reader,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    wait as waiting,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
     VmPlan,
     VmWish,
     plan_vm,

@@ -115,16 +115,22 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
-    arguments,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     journal,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    task as arguments,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
+    VirtualBoxError,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     model,
-    reader,
     survey,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
-    VirtualBoxError,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    read as reader,
 )
 
 # VBoxManage mostly waits for VBoxSVC; more readers than this do not make it faster.

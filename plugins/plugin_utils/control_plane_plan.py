@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes.membership import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes.membership import (
     ETCD_DATA,
     INIT,
     INIT_FAILED,

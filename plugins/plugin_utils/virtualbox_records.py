@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import survey
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import survey
 from ansible_collections.virtual.datacenter.plugins.plugin_utils import virtualbox_inventory
 
 

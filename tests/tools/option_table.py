@@ -25,32 +25,64 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: E402
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (  # noqa: E402
-    appliance_file,
-    appliance_planner,
-    dhcp_model,
-    dhcp_planner,
-    disks,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (  # noqa: E402
     errors,
-    extras,
-    global_settings,
-    hardware,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (  # noqa: E402
+    listings as parser,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (  # noqa: E402
+    ovf as appliance_file,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (  # noqa: E402
+    plan as appliance_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (  # noqa: E402
+    plan as medium_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (  # noqa: E402
+    read as medium_reader,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402
+    dhcp_model,
     host_only_model,
-    host_only_planner,
-    medium_planner,
-    medium_reader,
-    model,
     nat_model,
-    nat_planner,
-    parser,
-    planner,
-    reader,
-    snapshot_model,
-    snapshot_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402
+    dhcp_plan as dhcp_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402
+    host_only_plan as host_only_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402
+    nat_plan as nat_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402
+    settings as global_settings,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (  # noqa: E402
+    model as snapshot_model,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (  # noqa: E402
+    plan as snapshot_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (  # noqa: E402
+    disks,
+    extras,
+    model,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (  # noqa: E402
+    plan as planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (  # noqa: E402
+    read as reader,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (  # noqa: E402
+    settings as hardware,
 )
 
 PLUGINS = "ansible_collections.virtual.datacenter.plugins"
-FIXTURES = ROOT / "tests/unit/plugins/module_utils/virtualbox/fixtures"
+FIXTURES = ROOT / "tests/unit/plugins/module_utils/_virtualbox/fixtures"
 TARGET = ROOT / "docs" / "virtualbox_options.md"
 UUID = "11111111-1111-4111-8111-111111111111"
 DASH = "-"

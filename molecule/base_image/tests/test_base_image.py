@@ -21,7 +21,7 @@ from testinfra.host import Host
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.image import claim, disk  # noqa: E402
+from ansible_collections.virtual.datacenter.plugins.module_utils._image import claim, disk  # noqa: E402
 
 NAME = "mol-base-image"
 STATE = Path.home() / ".local/state/virtual.datacenter" / NAME

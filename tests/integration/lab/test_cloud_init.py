@@ -22,7 +22,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.lab import seed  # noqa: E402
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab import seed  # noqa: E402
 
 CACHE = Path(os.environ.get("VIRTUAL_DATACENTER_CACHE", Path.home() / ".cache/virtual.datacenter"))
 WAIT = ROOT / "roles/cloud_init/files/wait.sh"

@@ -20,22 +20,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.lab import (  # noqa: E402
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (  # noqa: E402
     cgroups,
     names,
     processes,
     services,
     state,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.lab.command import (  # noqa: E402
-    LabError,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils.lab.network import (  # noqa: E402
-    Port,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils.lab.network_host import (  # noqa: E402
-    LabNetwork,
-)
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import LabError  # noqa: E402
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port  # noqa: E402
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import LabNetwork  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.modules import (  # noqa: E402
     lab_machine,
     lab_network,

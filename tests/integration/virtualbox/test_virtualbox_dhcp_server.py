@@ -8,15 +8,17 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
+    VirtualBoxError,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     dhcp_apply,
     dhcp_checks,
     dhcp_model,
-    dhcp_planner,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
-    VirtualBoxError,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
+    dhcp_plan as dhcp_planner,
 )
 
 MODULE = "virtualbox_dhcp_server"

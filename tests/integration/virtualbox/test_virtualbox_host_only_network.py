@@ -10,9 +10,11 @@ import os
 import subprocess
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import networks_conf
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
+    networks_conf,
 )
 
 MODULE = "virtualbox_host_only_network"

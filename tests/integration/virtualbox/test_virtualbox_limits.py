@@ -11,10 +11,12 @@ import shutil
 import subprocess
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
-    hardware,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     limits,
     model,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    settings as hardware,
 )
 
 MODULE = "virtualbox_vm"

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import journal
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import journal
 
 MODULE = "virtualbox_medium"
 MIB = 1024 * 1024

@@ -8,14 +8,16 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
+    VirtualBoxError,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     nat_apply,
     nat_model,
-    nat_planner,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox.errors import (
-    VirtualBoxError,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
+    nat_plan as nat_planner,
 )
 
 MODULE = "virtualbox_nat_network"

@@ -11,11 +11,8 @@ import re
 import signal
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
-    client,
-    errors,
-    model,
-)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import client, errors
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
 from world import ROUNDS, killed
 
 MODULE = "virtualbox_snapshot"

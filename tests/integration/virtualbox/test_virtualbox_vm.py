@@ -11,7 +11,8 @@ import signal
 import time
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import journal, model
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import journal
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
 
 MODULE = "virtualbox_vm"
 pytestmark = pytest.mark.usefixtures("files_agree")

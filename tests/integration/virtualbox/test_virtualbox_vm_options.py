@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import hardware, journal
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import journal
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    settings as hardware,
+)
 
 MODULE = "virtualbox_vm"
 pytestmark = pytest.mark.usefixtures("files_agree")

@@ -155,8 +155,8 @@ class World:
 
     def compare_files(self) -> None:
         """Each VM that is off, as read from its settings file and as VBoxManage shows it."""
-        package = f"{PLUGINS}.module_utils.virtualbox"
-        names = ("client", "file_reader", "reader")
+        package = f"{PLUGINS}.module_utils._virtualbox"
+        names = ("client", "vm.settings_file", "vm.read")
         client, file_reader, reader = (importlib.import_module(f"{package}.{n}") for n in names)
         asked = client.Client(self.program)
         assert sorted(file_reader.list_vms(asked)) == sorted(reader.list_vms(asked))
@@ -248,7 +248,7 @@ def new_world(folder: Path) -> t.Iterator[World]:
 
 def killed(world: World, monkeypatch, module: str, calls: int, **options) -> bool:
     """Run a module up to that many writing calls, then be gone without a word; whether it was."""
-    client = importlib.import_module(f"{PLUGINS}.module_utils.virtualbox.client")
+    client = importlib.import_module(f"{PLUGINS}.module_utils._virtualbox.client")
 
     class Gone(BaseException):
         pass

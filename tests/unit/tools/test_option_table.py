@@ -9,7 +9,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import model
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "tools"))

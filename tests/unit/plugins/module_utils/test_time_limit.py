@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils import time_limit
-from ansible_collections.virtual.datacenter.plugins.module_utils.image import tools
-from ansible_collections.virtual.datacenter.plugins.module_utils.image.errors import ImageError
-from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes.archive import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import time_limit
+from ansible_collections.virtual.datacenter.plugins.module_utils._image import tools
+from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
+from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes.archive import (
     ArchiveError,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker import command, errors
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import command, errors
 from ansible_collections.virtual.datacenter.plugins.modules import kubernetes_archive, storage_info
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"

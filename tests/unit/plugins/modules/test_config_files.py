@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.virtual.datacenter.plugins.module_utils.config_files import pending
-from ansible_collections.virtual.datacenter.plugins.module_utils.config_files.command import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files import pending
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import (
     Answer,
     Runner,
 )
@@ -273,7 +273,7 @@ def test_a_service_gets_the_files_that_it_reads(run: Run, tmp_path: Path, system
 def test_systemd_reads_changed_units_before_they_are_used(
     run: Run, tmp_path: Path, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    services = "ansible_collections.virtual.datacenter.plugins.module_utils.config_files.services"
+    services = "ansible_collections.virtual.datacenter.plugins.module_utils._config_files.services"
     monkeypatch.setattr(f"{services}.UNIT_FOLDERS", (str(tmp_path),))
     wish = {"path": str(tmp_path / "one.service"), "content": "x"}
     run(wish, services=[{"name": "one"}])

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.virtual.datacenter.plugins.module_utils.kubernetes import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import (
     details,
     https,
     membership,

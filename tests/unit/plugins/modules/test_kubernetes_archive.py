@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.virtual.datacenter.plugins.module_utils.config_files import pending
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files import pending
 from ansible_collections.virtual.datacenter.plugins.modules import kubernetes_archive
 
 Run = Callable[..., Any]

@@ -19,25 +19,31 @@ import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker import (
-    ensure,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import ensure
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
     model as pacemaker_model,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
     plan as pacemaker_plan,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.pacemaker import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
     wishes as pacemaker_wishes,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils.virtualbox import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     dhcp_model,
-    dhcp_planner,
-    model,
     nat_model,
-    nat_planner,
-    planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
+    dhcp_plan as dhcp_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
+    nat_plan as nat_planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    model,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    plan as planner,
 )
 from ansible_collections.virtual.datacenter.plugins.modules import (
     virtualbox_dhcp_server,

@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Brings files into use: what systemd and the services themselves say, a plan, and its actions."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files import pending
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import (
+    ENDED,
+    Answer,
+    ConfigError,
+    Runner,
+)
+
+# What systemctl calls a unit that runs, and one that starts at boot or with what needs it.
+RUNNING = ("active", "activating", "reloading")
+ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
+UNIT_FOLDERS = ("/etc/systemd/system/", "/run/systemd/system/", "/usr/local/lib/systemd/system/")
+PROPERTIES = "--property=ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestampMonotonic"
+VERBS = {
+    "enabled": "enable",
+    "disabled": "disable",
+    "started": "start",
+    "restarted": "restart",
+    "reloaded": "reload",
+}
+
+
+@dataclass(frozen=True)
+class Actual:
+    """What systemd says about a unit."""
+
+    active: str
+    enabled: str
+    stale: bool
+    # By the clock of time.monotonic(); 0 if it never ran.
+    started_at: float
+
+    @property
+    def runs(self) -> bool:
+        return self.active in RUNNING
+
+
+class Services:
+    """The services of one task, in the order in which they are brought into use."""
+
+    def __init__(
+        self, runner: Runner, wishes: t.Sequence[t.Mapping[str, t.Any]], changed: t.Sequence[str]
+    ) -> None:
+        self.runner = runner
+        self.wishes = wishes
+        self.changed = changed
+        self.actual = self._ask()
+        self.plan = {wish["name"]: self._plan(wish) for wish in wishes}
+
+    def _ask(self) -> dict[str, Actual]:
+        """What systemd says; that nothing runs where it cannot be asked."""
+        names = [wish["name"] for wish in self.wishes]
+        states: list[dict[str, str]] = []
+        if names and self.runner.find("systemctl"):
+            answer = self.runner.run(["systemctl", "show", PROPERTIES, "--", *names])
+            if answer.rc in ENDED:
+                raise ConfigError(f"systemd does not say what runs: {answer.words}")
+            # One paragraph a unit, in the order of the question.
+            states = [
+                dict(line.partition("=")[::2] for line in paragraph.splitlines())
+                for paragraph in answer.out.strip().split("\n\n")
+            ]
+        states += [{}] * (len(names) - len(states))
+        return {
+            name: Actual(
+                state.get("ActiveState", ""),
+                state.get("UnitFileState", ""),
+                state.get("NeedDaemonReload") == "yes",
+                int(state.get("ActiveEnterTimestampMonotonic") or 0) / 1e6,
+            )
+            for name, state in zip(names, states)
+        }
+
+    def reads_changed(self, wish: t.Mapping[str, t.Any]) -> bool:
+        return any(wish["files"] is None or path in wish["files"] for path in self.changed)
+
+    def _plan(self, wish: t.Mapping[str, t.Any]) -> list[str]:
+        """The actions that one service needs."""
+        actual = self.actual[wish["name"]]
+        actions = []
+        if wish["enabled"] and actual.enabled not in ENABLED:
+            actions.append("enabled")
+        elif not wish["enabled"] and actual.enabled in ("enabled", "enabled-runtime"):
+            actions.append("disabled")
+        if actual.runs:
+            if (
+                self.reads_changed(wish)
+                or actual.stale
+                or pending.is_marked(wish["name"])
+                or self._live_check(wish, actual.started_at).rc != 0
+            ):
+                actions.append(wish["on_change"])
+        elif wish["started"]:
+            actions.append("started")
+        return actions
+
+    def mark(self) -> None:
+        """Before the first file is written: whoever comes after a kill finds what is to be done."""
+        for wish in self.wishes:
+            if self.reads_changed(wish):
+                pending.mark(wish["name"])
+
+    def apply(self) -> None:
+        if any(path.startswith(UNIT_FOLDERS) for path in self.changed) or any(
+            actual.stale for actual in self.actual.values()
+        ):
+            answer = self.runner.run(["systemctl", "daemon-reload"])
+            if answer.rc != 0:
+                raise ConfigError(f"systemd could not read its units again: {answer.words}")
+        for wish in self.wishes:
+            name = wish["name"]
+            for action in self.plan[name]:
+                self._act(name, action)
+            if set(self.plan[name]) - {"enabled", "disabled"}:
+                self._insist(wish)
+            pending.clear(name)
+
+    def _act(self, name: str, action: str) -> None:
+        if action == "started" and self.actual[name].active == "failed":
+            # Else systemd may refuse to start a unit that failed several times in a row.
+            self.runner.run(["systemctl", "reset-failed", "--", name])
+        answer = self.runner.run(["systemctl", VERBS[action], "--", name])
+        if answer.rc != 0:
+            raise ConfigError(
+                f"{name} should be {action}, but systemctl {VERBS[action]} failed: {answer.words}"
+                f" See: journalctl --unit {name}"
+            )
+
+    def _live_check(self, wish: t.Mapping[str, t.Any], started_at: float) -> Answer:
+        """What the check says; a service that was just started is given its time."""
+        if not wish["live_check"]:
+            return Answer(0, "", "")
+        answer = self.runner.run(wish["live_check"])
+        while answer.rc != 0 and time.monotonic() < started_at + wish["wait_seconds"]:
+            time.sleep(0.2)
+            answer = self.runner.run(wish["live_check"])
+        return answer
+
+    def _insist(self, wish: t.Mapping[str, t.Any]) -> None:
+        answer = self._live_check(wish, time.monotonic())
+        if answer.rc != 0:
+            raise ConfigError(
+                f"{wish['name']} was {self.plan[wish['name']][-1]}, but within"
+                f" {wish['wait_seconds']} s (option wait_seconds) it does not have what its files"
+                f" say: the live check {wish['live_check'][0]} ends with {answer.rc}:"
+                f" {answer.words or 'without a word'}. See: journalctl --unit {wish['name']}"
+            )
