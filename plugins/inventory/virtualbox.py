@@ -150,7 +150,7 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    recovery as saves,
+    recovery,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
@@ -218,7 +218,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         return Client(
             path,
             timeout=self.get_option("timeout"),
-            saves=saves.Saves(self.display.warning),
+            saves=recovery.Saves(self.display.warning),
         )
 
     def _read(self, path: str, cache: bool) -> dict[str, t.Any]:
@@ -228,7 +228,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         if not self.get_option("cache"):
             return virtualbox_records.read(self._client(), wishes)
         # Another world of VMs, or other questions: other answers.
-        told = json.dumps([saves.settings_home(), dataclasses.asdict(wishes)])
+        told = json.dumps([recovery.settings_home(), dataclasses.asdict(wishes)])
         key = f"{self.get_cache_key(path)}_{hashlib.sha256(told.encode()).hexdigest()[:16]}"
         found = self._cache.get(key) if cache else None
         if not found:

@@ -206,7 +206,7 @@ from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     task as arguments,
@@ -215,7 +215,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.app
     apply as appliance_apply,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (
-    ovf as appliance_file,
+    ovf,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (
     plan as appliance_planner,
@@ -235,9 +235,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.sna
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     apply,
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    read as reader,
+    read,
 )
 
 OPTIONS: dict[str, dict[str, t.Any]] = {
@@ -303,9 +301,9 @@ class Task:
         self.names = names
         self.check_mode = check_mode
         self.note: appliance_apply.Note = {}
-        self.found: appliance_file.Appliance | None = None
+        self.found: ovf.Appliance | None = None
         self.vms: list[model.Vm] = []
-        self.systems: tuple[appliance_file.System, ...] = ()
+        self.systems: tuple[ovf.System, ...] = ()
         self.journal: Journal | None = None
 
     def _read_note(self, journal: Journal) -> None:
@@ -321,10 +319,10 @@ class Task:
         folder = os.path.dirname(self.wish.path)
         if not os.path.isdir(folder):
             raise VirtualBoxError(f"there is no folder {folder}", error_code="VBOX_E_FILE_ERROR")
-        listed = reader.list_vms(self.client)
+        listed = read.list_vms(self.client)
         self.vms = []
         for name, uuid in zip(self.names, snapshot_apply.resolve(self.names, listed)):
-            vm = reader.read_vm(self.client, uuid) if uuid else None
+            vm = read.read_vm(self.client, uuid) if uuid else None
             if vm is None and self.check_mode:
                 # An earlier task would have made it.
                 vm = model.Vm(name=name, uuid=name, state="poweroff")
@@ -339,28 +337,28 @@ class Task:
         self._read_note(Journal(folder, self.wish.path))
         torn = self.note.get("phase") == appliance_apply.FINISHING
         try:
-            self.found = appliance_file.read(self.wish.path)
+            self.found = ovf.read(self.wish.path)
         except VirtualBoxError:
             if not torn and not self.wish.overwrite:
                 raise
-            self.found = appliance_file.Appliance(self.wish.path)
+            self.found = ovf.Appliance(self.wish.path)
         return appliance_planner.plan_export(self.vms, self.found, self.wish, bool(self.note), torn)
 
     # --- import -------------------------------------------------------------------------------
 
     def _plan_import(self) -> AppliancePlan:
         if not self.wish.folder:
-            folder = parser.default_folder(self.client.read("list", "systemproperties"))
+            folder = listings.default_folder(self.client.read("list", "systemproperties"))
             self.wish = replace(self.wish, folder=folder)
-        self.found = appliance_file.read(self.wish.path)
+        self.found = ovf.read(self.wish.path)
         if self.found is None:
             if not self.check_mode or self.wish.name is None:
                 raise VirtualBoxError(
                     f"there is no appliance {self.wish.path}", error_code="VBOX_E_FILE_ERROR"
                 )
             # An earlier task would have fetched it.
-            system = appliance_file.System(self.wish.name)
-            self.found = appliance_file.Appliance(self.wish.path, (system,))
+            system = ovf.System(self.wish.name)
+            self.found = ovf.Appliance(self.wish.path, (system,))
         self.systems = appliance_planner.wanted_systems(self.found, self.wish)
         places = appliance_planner.places(self.systems, self.wish)
         self._read_note(Journal(self.wish.folder, f"import {min(places.values())}"))
@@ -372,12 +370,12 @@ class Task:
         """The VMs that are there, without those that an interrupted import has half made."""
         folders = self.note.get("folders", ())
         noted = appliance_apply.registered_below(folders) if self.note else []
-        listed = reader.list_vms(self.client)
+        listed = read.list_vms(self.client)
         existing: dict[str, model.Vm] = {}
         for system in self.systems:
             known = [item for item in listed if not (half and item[1] in noted)]
-            uuid = reader.find_uuid(known, system.name)
-            vm = reader.read_vm(self.client, uuid) if uuid else None
+            uuid = read.find_uuid(known, system.name)
+            vm = read.read_vm(self.client, uuid) if uuid else None
             if vm is not None:
                 existing[system.name] = vm
         self.vms = list(existing.values())

@@ -413,9 +413,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.net
     dhcp_apply,
     dhcp_checks,
     dhcp_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    dhcp_plan as dhcp_planner,
+    dhcp_plan,
 )
 
 SCOPE: dict[str, dict[str, t.Any]] = {
@@ -453,7 +451,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "network": {"type": "str"},
     "interface": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    **{key: {"type": "str"} for key in dhcp_planner.CORE},
+    **{key: {"type": "str"} for key in dhcp_plan.CORE},
     "enabled": {"type": "bool"},
     **SCOPE,
     "groups": {"type": "list", "elements": "dict", "options": GROUP},
@@ -514,7 +512,7 @@ def make_fixed(given: dict[str, t.Any]) -> dhcp_model.FixedAddress:
     )
 
 
-def make_wish(params: dict[str, t.Any]) -> dhcp_planner.DhcpWish:
+def make_wish(params: dict[str, t.Any]) -> dhcp_plan.DhcpWish:
     """The task as a wish."""
     network = params["network"]
     if params["interface"] is not None:
@@ -525,10 +523,10 @@ def make_wish(params: dict[str, t.Any]) -> dhcp_planner.DhcpWish:
         scope=make_scope(params),
         groups=tuple(make_group(item) for item in params["groups"] or ()),
         fixed_addresses=tuple(make_fixed(item) for item in params["fixed_addresses"] or ()),
-        **{key: params[key] for key in dhcp_planner.CORE},
+        **{key: params[key] for key in dhcp_plan.CORE},
     )
     # Without a list nothing is named, so nothing is pruned by mistake.
-    return dhcp_planner.DhcpWish(
+    return dhcp_plan.DhcpWish(
         server,
         params["state"],
         params["prune_options"],

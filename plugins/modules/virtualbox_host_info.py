@@ -146,13 +146,13 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    task as arguments,
+    task,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.host import (
     capacity as host_capacity,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.host import (
-    listings as host_parser,
+    listings,
 )
 
 OPTIONS: dict[str, dict[str, t.Any]] = {
@@ -163,13 +163,11 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec=arguments.argument_spec(**OPTIONS), supports_check_mode=True
-    )
+    module = AnsibleModule(argument_spec=task.argument_spec(**OPTIONS), supports_check_mode=True)
     folder = os.path.abspath(module.params["machine_folder"])
-    with arguments.failures(module):
-        client = arguments.find_client(module)
-        version = host_parser.version(client.read("--version"))["text"] if client else None
+    with task.failures(module):
+        client = task.find_client(module)
+        version = listings.version(client.read("--version"))["text"] if client else None
         capacity = host_capacity.read(folder, version)
     found = host_capacity.problems(capacity, module.params["version"])
     module.exit_json(

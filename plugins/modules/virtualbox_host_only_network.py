@@ -190,9 +190,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.net
     addresses,
     host_only_apply,
     host_only_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    host_only_plan as host_only_planner,
+    host_only_plan,
 )
 
 OPTIONS: dict[str, dict[str, t.Any]] = {
@@ -205,7 +203,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 
-def make_wish(params: dict[str, t.Any], system: str) -> host_only_planner.HostOnlyWish:
+def make_wish(params: dict[str, t.Any], system: str) -> host_only_plan.HostOnlyWish:
     """The task as a wish, for an operating system."""
     kind = host_only_model.NETWORK if system == "Darwin" else host_only_model.INTERFACE
     spelled = {
@@ -218,7 +216,7 @@ def make_wish(params: dict[str, t.Any], system: str) -> host_only_planner.HostOn
         enabled=params["enabled"],
         **spelled,
     )
-    return host_only_planner.HostOnlyWish(item, params["state"])
+    return host_only_plan.HostOnlyWish(item, params["state"])
 
 
 def comparable(item: host_only_model.HostOnly | None) -> dict[str, t.Any]:

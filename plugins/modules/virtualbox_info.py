@@ -288,7 +288,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox imp
     listings as parser,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    task as arguments,
+    task,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
@@ -300,9 +300,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.hos
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     dhcp_model,
     nat_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    processes as network_processes,
+    processes,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     settings as global_settings,
@@ -353,7 +351,7 @@ def describe_dhcp_servers(found: global_settings.GlobalSettings) -> list[dict[st
 def describe_nat_networks(found: global_settings.GlobalSettings) -> list[dict[str, t.Any]]:
     """As virtualbox_nat_network returns them."""
     return [
-        nat_model.describe(replace(item, running=network_processes.running(item.name)))
+        nat_model.describe(replace(item, running=processes.running(item.name)))
         for item in found.nat_networks
     ]
 
@@ -400,10 +398,8 @@ def gather(client: Client, wanted: t.Collection[str]) -> dict[str, t.Any]:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec=arguments.argument_spec(**OPTIONS), supports_check_mode=True
-    )
-    client = arguments.make_client(module)
+    module = AnsibleModule(argument_spec=task.argument_spec(**OPTIONS), supports_check_mode=True)
+    client = task.make_client(module)
     try:
         found = gather(client, module.params["gather"])
     except VirtualBoxError as error:

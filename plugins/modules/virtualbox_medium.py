@@ -232,9 +232,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.journal import Journal
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
-    read as medium_reader,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    read,
     vdi,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.plan import (
@@ -298,7 +296,7 @@ class Task:
         self.moved_from: str = params["moved_from"] or ""
         self.check_mode = check_mode
         self.actual: model.Medium | None = None
-        self.listed: medium_reader.Media = []
+        self.listed: read.Media = []
         self.journal = Journal(os.path.dirname(wish.medium.path), wish.medium.path)
 
     def _with_source(self) -> MediumWish:
@@ -321,7 +319,7 @@ class Task:
         guess = self.source_format == "auto" and not self.source_uuid
         if self.source_format == "raw" or (guess and is_raw(path)):
             return replace(self.wish, source_raw=True, source_size_mb=os.path.getsize(path) // MIB)
-        source = medium_reader.read_medium(self.client, path, listed=self.listed)
+        source = read.read_medium(self.client, path, listed=self.listed)
         return replace(
             self.wish,
             source_path=path,
@@ -330,9 +328,9 @@ class Task:
             source_registered=bool(source and source.registered),
         )
 
-    def _read(self, path: str, listed: medium_reader.Media) -> model.Medium | None:
+    def _read(self, path: str, listed: read.Media) -> model.Medium | None:
         wanted = self.wish.medium
-        return medium_reader.read_medium(
+        return read.read_medium(
             self.client,
             path,
             listed=listed,
@@ -361,8 +359,8 @@ class Task:
         if former in ("", path):
             return Found(self._read(path, listed))
         here, there = os.path.lexists(path), os.path.lexists(former)
-        known = medium_reader.known_at(listed, path)
-        before = medium_reader.known_at(listed, former)
+        known = read.known_at(listed, path)
+        before = read.known_at(listed, former)
         if here and there:
             if not moving or known is not None:
                 raise VirtualBoxError(
@@ -394,10 +392,10 @@ class Task:
     def plan(self) -> MediumPlan:
         """Read the actual state and plan from it."""
         note = self._note()
-        self.listed = medium_reader.media(self.client)
+        self.listed = read.media(self.client)
         if note.get("what") in ("move", "compact") and not self.check_mode:
             paths = (self.wish.medium.path, note.get("from", ""))
-            self.listed = medium_reader.wait_until_idle(self.client, paths, self.listed)
+            self.listed = read.wait_until_idle(self.client, paths, self.listed)
         found = self._find(note)
         self.actual = found.medium
         wish = replace(self.wish, in_place=found.in_place)
@@ -409,7 +407,7 @@ class Task:
             if self.actual is None or not self.actual.locked:
                 raise
             # Said once more, with the names of the VMs that are in the way.
-            self.actual = medium_reader.with_holders(self.client, self.actual)
+            self.actual = read.with_holders(self.client, self.actual)
             return plan_medium(self.actual, wish, found.half_made)
 
     def _without_dangling(self, wish: MediumWish, half_made: bool) -> MediumPlan:
@@ -418,11 +416,11 @@ class Task:
         if actual is None or wish.state != "absent" or not actual.children:
             return plan_medium(actual, wish, half_made)
         roots = [disk for disk in self.listed if disk["Location"] in actual.children]
-        gone = medium_reader.dangling(self.client, self.listed, roots)
+        gone = read.dangling(self.client, self.listed, roots)
         lost = [disk["Location"] for disk in gone]
         children = tuple(path for path in actual.children if path not in lost)
         plan = plan_medium(replace(actual, children=children), wish, half_made)
-        return replace(plan, actions=(*medium_reader.close_dangling(gone), *plan.actions))
+        return replace(plan, actions=(*read.close_dangling(gone), *plan.actions))
 
     def carry_out(self, plan: MediumPlan) -> None:
         """Apply a plan."""

@@ -258,9 +258,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox imp
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     nat_apply,
     nat_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    nat_plan as nat_planner,
+    nat_plan,
 )
 
 FORWARD: dict[str, dict[str, t.Any]] = {
@@ -296,7 +294,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 HOST_ADDRESSES = {"ipv4": "127.0.0.1", "ipv6": "::1"}
 
 
-def make_wish(params: dict[str, t.Any]) -> nat_planner.NatWish:
+def make_wish(params: dict[str, t.Any]) -> nat_plan.NatWish:
     """The task as a wish."""
     rules = []
     for given in params["port_forwards"] or ():
@@ -308,11 +306,11 @@ def make_wish(params: dict[str, t.Any]) -> nat_planner.NatWish:
         params["name"],
         port_forwards=rules,
         loopbacks=[(item["address"], item["offset"]) for item in params["loopbacks"] or ()],
-        **{key: params[key] for key in nat_planner.SETTINGS},
+        **{key: params[key] for key in nat_plan.SETTINGS},
     )
     # An empty list names nothing, so without the option nothing is pruned by mistake.
     prune = params["prune_port_forwards"] and params["port_forwards"] is not None
-    return nat_planner.NatWish(network, params["state"], prune)
+    return nat_plan.NatWish(network, params["state"], prune)
 
 
 def comparable(network: nat_model.NatNetwork | None) -> dict[str, t.Any]:

@@ -209,7 +209,7 @@ from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     task as arguments,
@@ -220,13 +220,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
-    apply as snapshot_apply,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
-    model as snapshot_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
-    notes as snapshot_notes,
+    apply,
+    model,
+    notes,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot.model import (
     SnapshotVm,
@@ -239,7 +235,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.sna
     target,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    read as reader,
+    read,
 )
 
 # XML cannot hold them: VirtualBox puts another character in their place.
@@ -269,7 +265,7 @@ def make_wish(params: dict[str, t.Any]) -> SnapshotWish:
         raise VirtualBoxError("the option name is empty", error_code="BAD_OPTION")
     uuid = params["uuid"]
     if uuid is not None:
-        if not re.fullmatch(parser.UUID, uuid):
+        if not re.fullmatch(listings.UUID, uuid):
             raise VirtualBoxError(f"'{uuid}' is no UUID", error_code="BAD_OPTION")
         if len(params["vms"]) > 1 or params["state"] == "present":
             raise VirtualBoxError(
@@ -297,12 +293,12 @@ class Task:
         self.wish = wish
         self.names = names
         self.check_mode = check_mode
-        self.locks = snapshot_notes.Locks()
+        self.locks = notes.Locks()
         self.uuids: list[str] = []
         self.actual: tuple[SnapshotVm, ...] = ()
         self.expected: tuple[SnapshotVm, ...] = ()
         self.locked = False
-        self.notes: list[snapshot_notes.Note] = []
+        self.notes: list[notes.Note] = []
 
     def _missing(self, name: str) -> SnapshotVm:
         if self.check_mode and self.wish.state == "present":
@@ -314,11 +310,11 @@ class Task:
 
     def _read(self) -> tuple[SnapshotVm, ...]:
         if not self.uuids:
-            listed = reader.list_vms(self.client)
-            self.uuids = snapshot_apply.resolve(self.names, listed)
+            listed = read.list_vms(self.client)
+            self.uuids = apply.resolve(self.names, listed)
         found = []
         for name, uuid in zip(self.names, self.uuids):
-            vm = snapshot_apply.settled(self.client, uuid) if uuid else None
+            vm = apply.settled(self.client, uuid) if uuid else None
             found.append(vm or self._missing(name))
         return tuple(found)
 
@@ -328,11 +324,11 @@ class Task:
         vms, waited = list(self.actual), False
         while True:
             self.locks.take([os.path.dirname(vm.settings_file) for vm in vms], self.client)
-            self.notes = snapshot_notes.notes_about(self.uuids)
-            waited |= snapshot_notes.wait_for_calls(self.client, self.uuids)
+            self.notes = notes.notes_about(self.uuids)
+            waited |= notes.wait_for_calls(self.client, self.uuids)
             held = {vm.uuid for vm in vms}
             more = [item["uuid"] for note in self.notes for item in note["vms"]]
-            others = [snapshot_apply.read_vm(self.client, uuid) for uuid in {*more} - held]
+            others = [apply.read_vm(self.client, uuid) for uuid in {*more} - held]
             known = [vm for vm in others if vm is not None]
             if not known:
                 break
@@ -352,18 +348,18 @@ class Task:
         # Before anything of an interrupted run is touched.
         check_marks(self.actual, self.wish)
         if self.check_mode:
-            self.notes = snapshot_notes.notes_about([uuid for uuid in self.uuids if uuid])
+            self.notes = notes.notes_about([uuid for uuid in self.uuids if uuid])
         elif not self.locked:
             self._lock()
         else:
-            self.notes = snapshot_notes.notes_about(self.uuids)
+            self.notes = notes.notes_about(self.uuids)
         settled = self.actual
         for note in self.notes:
-            settled = tuple(snapshot_notes.settled_vm(vm, note) for vm in settled)
+            settled = tuple(notes.settled_vm(vm, note) for vm in settled)
         recovery = tuple(
             Action(
                 "recover",
-                f"{'undo' if note['phase'] == snapshot_notes.UNDO else 'finish'} an interrupted "
+                f"{'undo' if note['phase'] == notes.UNDO else 'finish'} an interrupted "
                 f"run on {', '.join(repr(item['name']) for item in note['vms'])}",
             )
             for note in self.notes
@@ -371,7 +367,7 @@ class Task:
         if recovery and not self.check_mode:
             # What it really leads to is read before the rest is planned.
             return SnapshotPlan(self.actual, settled, recovery)
-        children = snapshot_apply.read_children(self.client) if self.wish.state == "absent" else {}
+        children = apply.read_children(self.client) if self.wish.state == "absent" else {}
         plan = plan_snapshots(settled, self.wish, children)
         if plan.actions or not self.expected:
             self.expected = plan.after
@@ -381,9 +377,9 @@ class Task:
         """Apply a plan."""
         if any(action.kind == "recover" for action in plan.actions):
             for note in self.notes:
-                snapshot_apply.recover(self.client, note)
+                apply.recover(self.client, note)
             return
-        snapshot_apply.Run(self.client, plan, self.wish.name).carry_out()
+        apply.Run(self.client, plan, self.wish.name).carry_out()
         started = tuple(action.vm for action in plan.actions if action.kind == "start")
         self.wish = replace(self.wish, reached=started)
 
@@ -391,7 +387,7 @@ class Task:
 def shown(
     vms: t.Sequence[SnapshotVm],
     wish: SnapshotWish,
-    show: t.Callable[[SnapshotVm, snapshot_model.Snapshot | None], dict[str, t.Any]],
+    show: t.Callable[[SnapshotVm, model.Snapshot | None], dict[str, t.Any]],
 ) -> list[dict[str, t.Any]]:
     """The VMs with the snapshot of the task."""
     found = []
@@ -423,12 +419,10 @@ def main() -> None:
             locks.release()
     module.exit_json(
         **outcome.results(client),
-        snapshots=shown(
-            outcome.after if module.check_mode else task.actual, wish, snapshot_model.describe
-        ),
+        snapshots=shown(outcome.after if module.check_mode else task.actual, wish, model.describe),
         diff={
-            "before": {"snapshots": shown(outcome.before, wish, snapshot_model.comparable)},
-            "after": {"snapshots": shown(task.expected, wish, snapshot_model.comparable)},
+            "before": {"snapshots": shown(outcome.before, wish, model.comparable)},
+            "after": {"snapshots": shown(task.expected, wish, model.comparable)},
         },
     )
 

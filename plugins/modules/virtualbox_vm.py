@@ -679,10 +679,8 @@ from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    recovery as saves,
+    listings,
+    recovery,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     task as arguments,
@@ -704,18 +702,14 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     extras,
     limits,
     model,
+    settings,
+    settings_file,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     lost as lost_vms,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     read as reader,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    settings as hardware,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    settings_file as file_reader,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     wait as waiting,
@@ -826,7 +820,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "shared_folders": {"type": "list", "elements": "dict", "options": SHARED_FOLDER_OPTIONS},
     "extra_data": {"type": "dict"},
     "guest_properties": {"type": "dict"},
-    **hardware.options(),
+    **settings.options(),
     "snapshot": {"type": "str"},
     "start_type": {
         "type": "str",
@@ -978,7 +972,7 @@ def check_names(params: dict[str, t.Any]) -> None:
             hint="change name",
             error_code="BAD_OPTION",
         )
-    if identity and not (re.fullmatch(parser.UUID, identity) and identity.strip("0-")):
+    if identity and not (re.fullmatch(listings.UUID, identity) and identity.strip("0-")):
         raise VirtualBoxError(f"'{identity}' is no UUID of a VM", error_code="BAD_OPTION")
 
 
@@ -1002,7 +996,7 @@ def make_wish(module: AnsibleModule) -> VmWish:
         ),
         storage_attachments=tuple(wanted_attachments(module, params["storage_attachments"] or [])),
         serial_ports=tuple(wanted_serial_ports(module, params["serial_ports"] or [])),
-        hardware=hardware.wanted(params),
+        hardware=settings.wanted(params),
         **wanted_extras(module),
     )
     return VmWish(
@@ -1063,7 +1057,7 @@ class Task:
             folder = (
                 model.base_folder(self.actual)
                 if self.actual
-                else parser.default_folder(self.client.read("list", "systemproperties"))
+                else listings.default_folder(self.client.read("list", "systemproperties"))
             )
             self.wish = replace(self.wish, folder=folder)
         return Journal(self.wish.folder, self.wish.vm.name)
@@ -1072,10 +1066,10 @@ class Task:
         if not self.clone_from:
             return None
         found = ""
-        if re.fullmatch(parser.UUID, self.clone_from):
+        if re.fullmatch(listings.UUID, self.clone_from):
             found = reader.find_uuid(self.listed, "", self.clone_from)
         found = found or reader.find_uuid(self.listed, self.clone_from)
-        source = file_reader.read_vm(self.client, found) if found else None
+        source = settings_file.read_vm(self.client, found) if found else None
         if source is None and self.check_mode:
             # An earlier task would have made it.
             self.wish = replace(self.wish, source_unknown=True)
@@ -1107,8 +1101,8 @@ class Task:
     def _reader(self) -> t.Callable[[Client, str], model.Vm | None]:
         if self.made_off:
             # Made in this run, and not started: it has no process.
-            return file_reader.read_vm
-        return file_reader.read_vm_with_power if self.wish.state == "present" else reader.read_vm
+            return settings_file.read_vm
+        return settings_file.read_vm_with_power if self.wish.state == "present" else reader.read_vm
 
     def _read_found(self, uuid: str) -> model.Vm | None:
         try:
@@ -1119,7 +1113,7 @@ class Task:
 
     def _find(self) -> str:
         """The UUID of the VM of the task; empty if there is none."""
-        self.listed = file_reader.list_vms(self.client)
+        self.listed = settings_file.list_vms(self.client)
         # A VM to be removed that is not there by its UUID is gone, whoever has its name now.
         name = self.wish.vm.name
         if self.wish.state == "absent" and self.uuid_option:
@@ -1140,7 +1134,7 @@ class Task:
         properties = {name for name, _value in self.wish.vm.guest_properties}
         self.actual = reader.with_guest_properties(self.client, self.actual, properties)
         if self.actual.saved:
-            lost = saves.lost_state(self.actual.settings_file)
+            lost = recovery.lost_state(self.actual.settings_file)
             self.actual = replace(self.actual, lost_state=lost)
         if self.actual.name != self.wish.vm.name:
             raise VirtualBoxError(
@@ -1266,7 +1260,7 @@ class Task:
     def _check_original(self, path: str) -> None:
         """A copy has the UUID of its original, and VirtualBox has only one disk of a UUID."""
         found = vdi.read_header(path)
-        known = file_reader.locator("")(found.uuid) if found is not None else None
+        known = settings_file.locator("")(found.uuid) if found is not None else None
         if found is not None and known is not None and not same_file(path, known):
             raise VirtualBoxError(
                 f"the disk {path} is to be attached, and VirtualBox knows its UUID {found.uuid} as "

@@ -117,9 +117,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     journal,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    task as arguments,
+    task,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
@@ -127,10 +125,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     model,
+    read,
     survey,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    read as reader,
 )
 
 # VBoxManage mostly waits for VBoxSVC; more readers than this do not make it faster.
@@ -167,7 +163,7 @@ def read_vms(
     found = survey.read_all(client)
     asked = [machine for machine in found.machines if matches(machine.vm, options)]
     with ThreadPoolExecutor(READERS) as pool:
-        vms = list(pool.map(lambda machine: reader.read_vm(client, machine.vm.uuid), asked))
+        vms = list(pool.map(lambda machine: read.read_vm(client, machine.vm.uuid), asked))
     live = [machine.vm.uuid for machine in asked if machine.vm.state == "running"]
     told = survey.ask_guests(client, live) if options["guest_properties"] else {}
     described = []
@@ -184,11 +180,9 @@ def read_vms(
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec=arguments.argument_spec(**OPTIONS), supports_check_mode=True
-    )
-    client = arguments.make_client(module)
-    folder = arguments.absolute(module, "folder", module.params["folder"])
+    module = AnsibleModule(argument_spec=task.argument_spec(**OPTIONS), supports_check_mode=True)
+    client = task.make_client(module)
+    folder = task.absolute(module, "folder", module.params["folder"])
     try:
         vms, inaccessible = read_vms(client, module.params)
     except VirtualBoxError as error:

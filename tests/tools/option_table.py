@@ -25,14 +25,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: E402
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (  # noqa: E402
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (  # noqa: E402  # noqa: E402
     errors,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (  # noqa: E402
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (  # noqa: E402
-    ovf as appliance_file,
+    ovf,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (  # noqa: E402
     plan as appliance_planner,
@@ -43,19 +41,13 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (  # noqa: E402
     read as medium_reader,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402  # noqa: E402  # noqa: E402  # noqa: E402
     dhcp_model,
+    dhcp_plan,
     host_only_model,
+    host_only_plan,
     nat_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402
-    dhcp_plan as dhcp_planner,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402
-    host_only_plan as host_only_planner,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402
-    nat_plan as nat_planner,
+    nat_plan,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402
     settings as global_settings,
@@ -311,7 +303,7 @@ def vm_sources() -> dict[str, set[str]]:
 
     found = []
     for name in ("base", "clone", "hostile"):
-        file = parser.settings(fixture(f"settings_{name}"))
+        file = listings.settings(fixture(f"settings_{name}"))
         file["bandwidth_groups"] = [["b", 1024]]
         file["shared_folders"] = [
             {
@@ -326,7 +318,7 @@ def vm_sources() -> dict[str, set[str]]:
         file["guest_properties"]["a"] = "1"
         for adapter in file["adapters"].values():
             adapter["properties"]["a"] = "1"
-        data = {"info": parser.vm_info(fixture(f"showvminfo_{name}")), "file": file}
+        data = {"info": listings.vm_info(fixture(f"showvminfo_{name}")), "file": file}
         found.append(influences(build, data, word))
     # A disk by size is looked at as an image.
     sizes = medium_sources()["size_mb"]
@@ -336,17 +328,17 @@ def vm_sources() -> dict[str, set[str]]:
 def global_sources(tag: str) -> dict[str, set[str]]:
     """Of a network: the attributes in VirtualBox.xml."""
     root = ElementTree.fromstring(fixture("global_settings"))
-    scopes = [root.iter(f"{parser.NAMESPACE}{name}") for name in ("Options", "Group", "Config")]
+    scopes = [root.iter(f"{listings.NAMESPACE}{name}") for name in ("Options", "Group", "Config")]
     for scope in [element for found in scopes for element in list(found)]:
         for key in ("forcedOptions", "suppressedOptions"):
             scope.set(key, "3")
         for key in ("secMinLeaseTime", "secDefaultLeaseTime", "secMaxLeaseTime"):
             scope.set(key, "60")
         ElementTree.SubElement(
-            scope, f"{parser.NAMESPACE}Option", {"name": "77", "encoding": "0", "value": "aa"}
+            scope, f"{listings.NAMESPACE}Option", {"name": "77", "encoding": "0", "value": "aa"}
         )
-    elements = [item for top in root.iter(f"{parser.NAMESPACE}{tag}") for item in top.iter()]
-    data = [[item.tag.replace(parser.NAMESPACE, ""), dict(item.attrib)] for item in elements]
+    elements = [item for top in root.iter(f"{listings.NAMESPACE}{tag}") for item in top.iter()]
+    data = [[item.tag.replace(listings.NAMESPACE, ""), dict(item.attrib)] for item in elements]
 
     def build(data: t.Any) -> t.Any:
         for element, (_tag, attributes) in zip(elements, data):
@@ -398,13 +390,13 @@ def host_only_sources() -> dict[str, set[str]]:
 
 def medium_sources() -> dict[str, set[str]]:
     """Of an image: the list, the file, and the settings."""
-    data = parser.media_list(fixture("list_hdds"))[0]
+    data = listings.media_list(fixture("list_hdds"))[0]
 
     def build(info: t.Any) -> t.Any:
         return model.describe_medium(medium_reader.listed_medium("/d.vdi", info))
 
     found = influences(build, data, lambda place: f"`list hdds` `{place}`")
-    shown = parser.medium_info(fixture("showmediuminfo_base"))
+    shown = listings.medium_info(fixture("showmediuminfo_base"))
 
     def variant(info: t.Any) -> t.Any:
         return {"variant": medium_reader.variant_word(info)}
@@ -479,9 +471,9 @@ def plan_appliance(task: SimpleNamespace, actual: t.Any) -> t.Any:
     wish = task.module.make_wish(task)
     vm = model.Vm("vm", UUID, "poweroff", groups=("/",))
     if wish.state == "exported":
-        found = appliance_file.Appliance(wish.path, (appliance_file.System("vm"),))
+        found = ovf.Appliance(wish.path, (ovf.System("vm"),))
         return appliance_planner.plan_export([vm], actual and found, wish, False, False)
-    found = appliance_file.Appliance(wish.path, (appliance_file.System("vm"),))
+    found = ovf.Appliance(wish.path, (ovf.System("vm"),))
     systems = appliance_planner.wanted_systems(found, wish)
     existing = {system.name: replace(vm, name=system.name) for system in systems}
     plan = appliance_planner.plan_import(systems, existing if actual else {}, wish, False)
@@ -494,7 +486,7 @@ def plan_host_only(task: SimpleNamespace, actual: t.Any) -> t.Any:
     """Networks, which are those of macOS, have options that interfaces have not."""
     mac = task.params["upper_address"] is not None
     wish = task.module.make_wish(task.params, "Darwin" if mac else "Linux")
-    return host_only_planner.plan(wish, [actual] if actual else [])
+    return host_only_plan.plan(wish, [actual] if actual else [])
 
 
 def vm_probes() -> dict[str, tuple[t.Any, t.Any]]:
@@ -629,7 +621,7 @@ SUBJECTS = {
             "port_forwards.guest_port": (1, 2),
             "loopbacks.offset": (2, 3),
         },
-        lambda task, actual: nat_planner.plan(task.module.make_wish(task.params), actual),
+        lambda task, actual: nat_plan.plan(task.module.make_wish(task.params), actual),
         items={
             "port_forwards": {
                 "name": "p",
@@ -663,7 +655,7 @@ SUBJECTS = {
                 for option, pair in SCOPE_PROBES.items()
             },
         },
-        lambda task, actual: dhcp_planner.plan(task.module.make_wish(task.params), actual),
+        lambda task, actual: dhcp_plan.plan(task.module.make_wish(task.params), actual),
         items={
             "groups": {"name": "g", "conditions": [CONDITION]},
             "groups.conditions": CONDITION,

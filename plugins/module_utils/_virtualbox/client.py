@@ -16,9 +16,7 @@ import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     errors,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    instance as world,
+    instance,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.recovery import Saves
 
@@ -62,7 +60,7 @@ class Call:
             stderr=subprocess.PIPE,
         )
         # Looked at while the client starts: before it, each call would take that much longer.
-        self._served_by = world.services()
+        self._served_by = instance.services()
 
     def answer(self, timeout: float) -> Answer:
         """Wait for its end; raises subprocess.TimeoutExpired after that many seconds."""
@@ -92,7 +90,7 @@ class Call:
         self._process.kill()
 
     def _has_lost_its_service(self) -> bool:
-        alive = world.services()
+        alive = instance.services()
         # The first call starts the service.
         self._served_by = self._served_by or alive
         return bool(self._served_by) and not self._served_by & alive

@@ -26,7 +26,7 @@ import typing as t
 from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    instance as world,
+    instance,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
@@ -181,10 +181,10 @@ class Saves:
         if self._wait(lambda: os.path.exists(path), SAVE_SECONDS):
             return
         # One that started without settings would answer from nothing, and in the end save that.
-        if not self._wait(lambda: not world.services() or os.path.exists(path), SERVICE_SECONDS):
+        if not self._wait(lambda: not instance.services() or os.path.exists(path), SERVICE_SECONDS):
             raise VirtualBoxError(
                 f"VirtualBox was killed while it saved {path}, and its service "
-                f"{sorted(world.services())} runs on without it",
+                f"{sorted(instance.services())} runs on without it",
                 hint="close all programs and VMs of VirtualBox, then run again",
                 error_code="SETTINGS_LOST",
             )

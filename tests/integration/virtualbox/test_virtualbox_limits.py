@@ -14,14 +14,12 @@ import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     limits,
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    settings as hardware,
+    settings,
 )
 
 MODULE = "virtualbox_vm"
 FLAGS = {"cpus": "--cpus", "memory_mb": "--memory"} | {
-    item.name: item.option for item in hardware.TABLE
+    item.name: item.option for item in settings.TABLE
 }
 
 
@@ -76,7 +74,7 @@ def test_the_numbers_are_those_that_virtualbox_tells(world):
         ("Maximum guest CPU count", limits.NUMBERS["cpus"][1]),
         ("Maximum PIIX3 Network Adapter count", limits.NIC_COUNTS["piix3"]),
         ("Maximum ICH9 Network Adapter count", limits.NIC_COUNTS["ich9"]),
-        ("Maximum Boot Position", hardware.BOOT_POSITIONS),
+        ("Maximum Boot Position", settings.BOOT_POSITIONS),
         ("Maximum Serial Port count", len(model.SERIAL_PORTS)),
         ("Maximum SATA Port count", limits.CONTROLLERS["sata"].port_counts[1]),
         ("Maximum NVMe Port count", limits.CONTROLLERS["nvme"].port_counts[1]),

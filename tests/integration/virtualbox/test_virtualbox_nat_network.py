@@ -15,9 +15,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     nat_apply,
     nat_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    nat_plan as nat_planner,
+    nat_plan,
 )
 
 MODULE = "virtualbox_nat_network"
@@ -209,11 +207,11 @@ def test_start_without_the_kernel_driver_is_told(world):
 
 def test_what_a_failed_creation_has_made_is_removed(world, monkeypatch):
     """VBoxManage refuses this network after having made one with another address."""
-    wish = nat_planner.NatWish(nat_model.NatNetwork("n1", network="banana"))
-    monkeypatch.setattr(nat_planner, "check", lambda wish: None)
-    monkeypatch.setattr(nat_planner, "_check_after", lambda wish, after: None)
+    wish = nat_plan.NatWish(nat_model.NatNetwork("n1", network="banana"))
+    monkeypatch.setattr(nat_plan, "check", lambda wish: None)
+    monkeypatch.setattr(nat_plan, "_check_after", lambda wish, after: None)
     task = nat_apply.Task(Client(world.program), wish)
-    plan = nat_planner.plan(wish, None)
+    plan = nat_plan.plan(wish, None)
     with pytest.raises(VirtualBoxError, match="not a valid IPv4 CIDR"):
         task.carry_out(plan)
     assert stored(world) == {}

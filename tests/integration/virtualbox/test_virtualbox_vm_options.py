@@ -10,7 +10,7 @@ import os
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import journal
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    settings as hardware,
+    settings,
 )
 
 MODULE = "virtualbox_vm"
@@ -64,7 +64,7 @@ def test_no_graphics_card(world):
 
 def test_the_table_of_values_is_complete():
     # autostart needs a database of the whole host, see its own test.
-    names = {item.name for item in hardware.TABLE} | {"boot_order"}
+    names = {item.name for item in settings.TABLE} | {"boot_order"}
     assert names - {"autostart"} == set(VALUES)
 
 

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (
-    ovf as appliance_file,
+    ovf,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance.ovf import (
     System,
@@ -37,9 +37,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.rec
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     apply,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    read as reader,
+    read,
 )
 
 # A note is about a file or VM that is being made, then about one that only has to be finished.
@@ -136,7 +134,7 @@ def _old_files(path: str) -> set[str]:
     if path.lower().endswith(".ova") or not os.path.exists(path):
         return set()
     try:
-        found = appliance_file.read(path)
+        found = ovf.read(path)
     except VirtualBoxError:
         return set()
     # A descriptor may name anything: only what VBoxManage itself would have written goes.
@@ -228,9 +226,9 @@ def import_vms(
             clean_import(client, note, journal)
         raise
     journal.begin({**note, "phase": FINISHING})
-    listed = reader.list_vms(client)
+    listed = read.list_vms(client)
     for system in systems:
-        vm = reader.read_vm(client, reader.find_uuid(listed, system.name))
+        vm = read.read_vm(client, read.find_uuid(listed, system.name))
         for late in afterwards(vm, wish) if vm is not None else ():
             apply.insist(client, late)
     journal.end()

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
@@ -152,7 +152,7 @@ def system_properties(text: str) -> dict[str, t.Any]:
             "the answer of VBoxManage list systemproperties was not understood",
             stdout=text[-2000:],
         )
-    found["default_machine_folder"] = parser.default_folder(text)
+    found["default_machine_folder"] = listings.default_folder(text)
     # Headings, as `Host platform properties:`.
     return {key: data for key, data in found.items() if data != "" or "_properties" not in key}
 

@@ -13,10 +13,8 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    recovery as saves,
+    listings,
+    recovery,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
@@ -29,7 +27,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
 MIB = 1024 * 1024
 POLL_SECONDS = 0.3
 USERS = "In use by VMs:"
-USER = re.compile(r"\(UUID: (" + parser.UUID + r")\)")
+USER = re.compile(r"\(UUID: (" + listings.UUID + r")\)")
 
 Entry = t.Dict[str, str]
 Media = t.List[Entry]
@@ -37,7 +35,7 @@ Media = t.List[Entry]
 
 def media(client: Client) -> Media:
     """All hard disk images that VirtualBox has in its list."""
-    return parser.media_list(client.read("list", "hdds"))
+    return listings.media_list(client.read("list", "hdds"))
 
 
 def dangling(client: Client, listed: Media, roots: t.Sequence[Entry]) -> Media:
@@ -63,7 +61,7 @@ def dangling(client: Client, listed: Media, roots: t.Sequence[Entry]) -> Media:
 
 def _vm_folders() -> list[str]:
     try:
-        return [f"{os.path.dirname(path)}/" for _uuid, path in saves.machine_entries()]
+        return [f"{os.path.dirname(path)}/" for _uuid, path in recovery.machine_entries()]
     except (OSError, ElementTree.ParseError):
         return ["/"]
 
@@ -140,7 +138,7 @@ def _unlisted(client: Client, path: str) -> model.Medium:
         # Attached to a VM by somebody else in this moment: then it may stay.
         if error.error_code != "VBOX_E_OBJECT_IN_USE":
             raise
-    info = parser.medium_info(text)
+    info = listings.medium_info(text)
     return replace(
         listed_medium(path, info), registered=False, variant=variant_word(info), description=""
     )
@@ -178,7 +176,7 @@ def show(client: Client, path: str, uuid: str) -> dict[str, str]:
     if "\nDescription:" in text:
         # Anybody's text, not escaped: it could look like the lines below it.
         text = text.replace(f"\nDescription:    {read_description(uuid)}\n", "\n", 1)
-    return parser.medium_info(text)
+    return listings.medium_info(text)
 
 
 def _unused_mb(path: str) -> int | None:
@@ -215,7 +213,7 @@ def wait_until_idle(client: Client, paths: t.Collection[str], listed: Media) -> 
 def _holders(client: Client, path: str) -> tuple[str, ...]:
     text = client.read("showmediuminfo", "disk", path)
     users = {uuid.lower() for uuid in USER.findall(text.partition(f"\n{USERS}")[2])}
-    running = parser.vm_list(client.read("list", "runningvms"))
+    running = listings.vm_list(client.read("list", "runningvms"))
     return tuple(sorted(name for name, uuid in running if uuid in users))
 
 
@@ -229,12 +227,12 @@ def read_description(uuid: str) -> str:
 
     An image that is attached is in the settings of a VM, one that is not in those of VirtualBox.
     """
-    return saves.look_up(uuid, lambda text, _path: described(text, uuid)) or ""
+    return recovery.look_up(uuid, lambda text, _path: described(text, uuid)) or ""
 
 
 def described(text: bytes, uuid: str) -> str | None:
     """What settings say of an image; None if it is not in their list; pure."""
-    for disk in ElementTree.fromstring(text).iter(f"{parser.NAMESPACE}HardDisk"):
-        if parser.identity(disk.get("uuid")) == uuid:
-            return disk.findtext(f"{parser.NAMESPACE}Description") or ""
+    for disk in ElementTree.fromstring(text).iter(f"{listings.NAMESPACE}HardDisk"):
+        if listings.identity(disk.get("uuid")) == uuid:
+            return disk.findtext(f"{listings.NAMESPACE}Description") or ""
     return None

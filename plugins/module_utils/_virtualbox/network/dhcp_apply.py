@@ -15,12 +15,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     dhcp_checks,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    dhcp_plan as dhcp_planner,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    settings as global_settings,
+    dhcp_plan,
+    settings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.addresses import (  # noqa: E501
     bad_option,
@@ -33,7 +29,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.net
     DhcpWish,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    read as reader,
+    read,
 )
 
 
@@ -46,7 +42,7 @@ class Task:
         self.actual: DhcpServer | None = None
 
     def _read(self) -> DhcpServer | None:
-        return global_settings.read(self.client).dhcp_server(self.wish.server.network)
+        return settings.read(self.client).dhcp_server(self.wish.server.network)
 
     def _with_uuids(self) -> DhcpWish:
         """VMs by their UUIDs, as VirtualBox keeps them."""
@@ -54,10 +50,10 @@ class Task:
         names = {item.vm for item in wanted.fixed_addresses if item.vm}
         if not names:
             return self.wish
-        listed = reader.list_vms(self.client)
+        listed = read.list_vms(self.client)
         known = {uuid for _name, uuid in listed}
         uuids = {
-            name: reader.find_uuid(listed, name) or (name.lower() if name.lower() in known else "")
+            name: read.find_uuid(listed, name) or (name.lower() if name.lower() in known else "")
             for name in names
         }
         for name, uuid in sorted(uuids.items()):
@@ -76,7 +72,7 @@ class Task:
         dhcp_checks.check_wish(self.wish.server)
         wish = self.wish if self.wish.state == "absent" else self._with_uuids()
         self.actual = self._read()
-        return dhcp_planner.plan(wish, self.actual)
+        return dhcp_plan.plan(wish, self.actual)
 
     def carry_out(self, plan: DhcpPlan) -> None:
         """Apply a plan."""

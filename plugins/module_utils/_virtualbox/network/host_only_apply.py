@@ -18,10 +18,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.journal import Journal
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     host_only_model,
+    host_only_plan,
     networks_conf,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    host_only_plan as host_only_planner,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.host_only_model import (  # noqa: E501
     INTERFACE,
@@ -66,9 +64,9 @@ class Task:
 
     def plan(self) -> HostOnlyPlan:
         """Read the actual state and plan from it."""
-        host_only_planner.check(self.wish)
+        host_only_plan.check(self.wish)
         self.listed = self._read()
-        plan = host_only_planner.plan(self.wish, self.listed, self._leftover())
+        plan = host_only_plan.plan(self.wish, self.listed, self._leftover())
         self.actual = plan.before
         if plan.after and plan.actions and plan.after.kind == INTERFACE:
             wanted = ipaddress.IPv4Interface(f"{plan.after.address}/{plan.after.netmask}")

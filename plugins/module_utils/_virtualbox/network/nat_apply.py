@@ -15,13 +15,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    nat_plan as nat_planner,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    processes as network_processes,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    settings as global_settings,
+    nat_plan,
+    processes,
+    settings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.nat_model import (  # noqa: E501
     NatNetwork,
@@ -43,7 +39,7 @@ class Task:
         self,
         client: Client,
         wish: NatWish,
-        running: t.Callable[[str], bool] = network_processes.running,
+        running: t.Callable[[str], bool] = processes.running,
     ) -> None:
         self.client = client
         self.wish = wish
@@ -55,14 +51,14 @@ class Task:
         return self.wish.network.name
 
     def _read(self) -> NatNetwork | None:
-        found = global_settings.read(self.client).nat_network(self.name)
+        found = settings.read(self.client).nat_network(self.name)
         return found and replace(found, running=self.running(self.name))
 
     def plan(self) -> NatPlan:
         """Read the actual state and plan from it."""
-        nat_planner.check(self.wish)
+        nat_plan.check(self.wish)
         self.actual = self._read()
-        return nat_planner.plan(self.wish, self.actual)
+        return nat_plan.plan(self.wish, self.actual)
 
     def carry_out(self, plan: NatPlan) -> None:
         """Apply a plan."""

@@ -11,7 +11,7 @@ import subprocess
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    instance as world,
+    instance,
 )
 
 PROGRAM = "VBoxNetNAT"
@@ -21,7 +21,7 @@ OPTION = "--network"
 def running(name: str, proc: str = "/proc") -> bool:
     """Whether the NAT network of that name runs in this world."""
     if os.path.isdir(proc):
-        return any(argv_name(argv) == name for _pid, argv in world.processes(PROGRAM, proc))
+        return any(argv_name(argv) == name for _pid, argv in instance.processes(PROGRAM, proc))
     # Without /proc, as on macOS, the line of ps has to do.
     listed = subprocess.run(
         ["ps", "-axww", "-o", "command="],

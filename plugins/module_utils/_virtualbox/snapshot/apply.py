@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
@@ -20,9 +20,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
     model as sm,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import notes
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
-    parse as snapshot_parser,
+    notes,
+    parse,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
     plan as snapshot_planner,
@@ -36,9 +36,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.sna
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     apply,
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    read as reader,
+    read,
 )
 
 # From the first of these on, all VMs are where they should be, and nothing is undone any more.
@@ -47,11 +45,11 @@ COMMITTED = ("resume", "unguard", "start")
 
 def read_vm(client: Client, uuid: str) -> SnapshotVm | None:
     """A VM with its snapshots; None if it is gone."""
-    sources = reader.read_sources(client, uuid)
+    sources = read.read_sources(client, uuid)
     if sources is None:
         return None
     scalars, text = sources[0]["scalars"], sources[1]
-    return snapshot_parser.snapshot_vm(text, scalars["VMState"], scalars["CfgFile"], model.MARK)
+    return parse.snapshot_vm(text, scalars["VMState"], scalars["CfgFile"], model.MARK)
 
 
 def settled(client: Client, uuid: str) -> SnapshotVm | None:
@@ -66,7 +64,7 @@ def settled(client: Client, uuid: str) -> SnapshotVm | None:
 def read_children(client: Client) -> dict[str, list[snapshot_planner.Child]]:
     """Which images are built on which."""
     found: dict[str, list[snapshot_planner.Child]] = {}
-    for disk in parser.media_list(client.read("list", "hdds")):
+    for disk in listings.media_list(client.read("list", "hdds")):
         child = snapshot_planner.Child(disk["UUID"].lower(), disk.get("Location", ""))
         found.setdefault(disk.get("Parent UUID", "").lower(), []).append(child)
     return found
@@ -191,9 +189,9 @@ def resolve(names: t.Sequence[str], listed: list[tuple[str, str]]) -> list[str]:
     found: list[str] = []
     for name in names:
         uuid = ""
-        if re.fullmatch(parser.UUID, name):
-            uuid = reader.find_uuid(listed, "", name)
-        uuid = uuid or reader.find_uuid(listed, name)
+        if re.fullmatch(listings.UUID, name):
+            uuid = read.find_uuid(listed, "", name)
+        uuid = uuid or read.find_uuid(listed, name)
         if uuid and uuid in found:
             raise VirtualBoxError(
                 f"the VM '{name}' {{{uuid}}} is named twice", error_code="BAD_OPTION"

@@ -27,7 +27,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.rec
     settings_home,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
-    model as sm,
+    model,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot.model import (
     Snapshot,
@@ -161,7 +161,7 @@ def goes_back(vm: SnapshotVm, note: Note) -> bool:
     guard = guard_of(vm, note)
     if guard is None or note["phase"] != UNDO:
         return False
-    if noted_vm(vm, note)["state"] in sm.RUNNING_STATES:
+    if noted_vm(vm, note)["state"] in model.RUNNING_STATES:
         # Whatever was restored was powered off before.
         return not vm.on
     return not vm.at(guard)
@@ -170,7 +170,7 @@ def goes_back(vm: SnapshotVm, note: Note) -> bool:
 def power_owed(vm: SnapshotVm, note: Note, state: str) -> tuple[str, ...]:
     """How a VM, now in that state, gets the power back that it had before the interrupted run."""
     was = noted_vm(vm, note)["state"]
-    if was not in sm.RUNNING_STATES:
+    if was not in model.RUNNING_STATES:
         return ()
     if state == "paused":
         # A set that went back is running afterwards, also where it was paused before.
@@ -194,5 +194,5 @@ def settled_vm(vm: SnapshotVm, note: Note) -> SnapshotVm:
         vm = replace(vm, state=state, modified=True)
     gone = half_taken(vm, note) + ((guard,) if guard else ())
     for snapshot in gone:
-        vm = sm.without_snapshot(vm, snapshot)
+        vm = model.without_snapshot(vm, snapshot)
     return vm

@@ -13,14 +13,14 @@ import typing as t
 from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot.model import (
     Snapshot,
     SnapshotVm,
 )
 
-NAMESPACE = parser.NAMESPACE
+NAMESPACE = listings.NAMESPACE
 
 
 def _disks(element: ElementTree.Element) -> t.Iterator[str]:
@@ -30,12 +30,12 @@ def _disks(element: ElementTree.Element) -> t.Iterator[str]:
             for device in part.iter(f"{NAMESPACE}AttachedDevice"):
                 if device.get("type") == "HardDisk":
                     for image in device.findall(f"{NAMESPACE}Image"):
-                        yield parser.identity(image.get("uuid"))
+                        yield listings.identity(image.get("uuid"))
 
 
 def _snapshots(element: ElementTree.Element, parent: str) -> t.Iterator[Snapshot]:
     for child in element.findall(f"{NAMESPACE}Snapshot"):
-        uuid = parser.identity(child.get("uuid"))
+        uuid = listings.identity(child.get("uuid"))
         yield Snapshot(
             name=child.get("name", ""),
             uuid=uuid,
@@ -51,7 +51,7 @@ def _snapshots(element: ElementTree.Element, parent: str) -> t.Iterator[Snapshot
 
 def snapshot_vm(text: str | bytes, state: str, path: str, mark: str) -> SnapshotVm:
     """A VM with its snapshots, from its settings file and its VMState."""
-    found = parser.settings(text)
+    found = listings.settings(text)
     machine = next(ElementTree.fromstring(text).iter(f"{NAMESPACE}Machine"))
     return SnapshotVm(
         name=found["name"],
@@ -59,7 +59,7 @@ def snapshot_vm(text: str | bytes, state: str, path: str, mark: str) -> Snapshot
         state=state,
         settings_file=path,
         managed_by=found["extra_data"].get(mark),
-        current=parser.identity(machine.get("currentSnapshot")),
+        current=listings.identity(machine.get("currentSnapshot")),
         # VirtualBox writes this attribute only when nothing was modified.
         modified=machine.get("currentStateModified", "true").lower() not in ("false", "0"),
         snapshots=tuple(_snapshots(machine, "")),

@@ -12,10 +12,8 @@ import os
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    recovery as saves,
+    listings,
+    recovery,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
@@ -34,9 +32,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    read as reader,
+    read,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
     VmPlan,
@@ -59,7 +55,7 @@ def call(client: Client, action: Action) -> None:
 
     def still_wanted() -> bool:
         # The lock of a VM that has been started meanwhile will not go away by waiting.
-        return action.live or reader.read_state(client, action.vm) in (
+        return action.live or read.read_state(client, action.vm) in (
             *model.OFF_STATES,
             *model.SAVED_STATES,
         )
@@ -83,7 +79,7 @@ def _timeout(client: Client, action: Action) -> float | None:
 def wait_for(client: Client, uuid: str, states: t.Container[str], seconds: float) -> bool:
     """Poll the VMState until it is one of the given."""
     end = client.clock() + seconds
-    while reader.read_state(client, uuid) not in states:
+    while read.read_state(client, uuid) not in states:
         if client.clock() >= end:
             return False
         client.sleep(POLL_SECONDS)
@@ -92,7 +88,7 @@ def wait_for(client: Client, uuid: str, states: t.Container[str], seconds: float
 
 def stop(client: Client, uuid: str, patience: float) -> None:
     """Ask the guest by its power button, then, after that many seconds, cut the power."""
-    if patience > 0 and reader.read_state(client, uuid) == "running":
+    if patience > 0 and read.read_state(client, uuid) == "running":
         client.write("controlvm", uuid, "acpipowerbutton")
         if wait_for(client, uuid, model.OFF_STATES, patience):
             return
@@ -113,11 +109,11 @@ def start(client: Client, action: Action) -> None:
     try:
         call(client, action)
     except VirtualBoxError as error:
-        if not error.locked or reader.read_state(client, action.vm) != "running":
+        if not error.locked or read.read_state(client, action.vm) != "running":
             raise
     if not wait_for(client, action.vm, ("running",), client.timeout):
         raise VirtualBoxError(
-            f"the VM was started but is {reader.read_state(client, action.vm)}, not running",
+            f"the VM was started but is {read.read_state(client, action.vm)}, not running",
             hint="read VBox.log in the folder Logs of the VM",
             error_code="TIMEOUT",
         )
@@ -138,11 +134,11 @@ def change_state(client: Client, action: Action) -> None:
         call(client, action)
     except VirtualBoxError as error:
         # Somebody else may have done the same in this moment.
-        if error.outcome_unknown or reader.read_state(client, action.vm) not in states:
+        if error.outcome_unknown or read.read_state(client, action.vm) not in states:
             raise
     if not wait_for(client, action.vm, states, client.timeout):
         raise VirtualBoxError(
-            f"the VM {action.vm} is {reader.read_state(client, action.vm)}, "
+            f"the VM {action.vm} is {read.read_state(client, action.vm)}, "
             f"not {model.power(states[0])}",
             error_code="TIMEOUT",
         )
@@ -151,7 +147,7 @@ def change_state(client: Client, action: Action) -> None:
 def keep_saved_state(client: Client, vm: model.Vm) -> None:
     """See that the file of a saved VM names its state: each change has it written once more."""
     try:
-        unnamed = saves.unnamed_state(saves.read_settings(vm.settings_file), vm.settings_file)
+        unnamed = recovery.unnamed_state(recovery.read_settings(vm.settings_file), vm.settings_file)
     except OSError:
         return
     if unnamed:
@@ -229,7 +225,7 @@ def leftover_note(vm: model.Vm, all_disks: t.Sequence[str]) -> dict[str, t.Any]:
 def finish_removal(client: Client, note: dict[str, t.Any], base: str) -> None:
     """Delete what an unregistered VM has left; may be repeated."""
     folder = note["folder"]
-    listed = parser.media_list(client.read("list", "hdds"))
+    listed = listings.media_list(client.read("list", "hdds"))
     inside = [disk for disk in listed if disk.get("Location", "").startswith(f"{folder}/")]
     if not note.get("new_folder"):
         inside = [disk for disk in inside if disk["Location"] in note.get("disks", ())]
@@ -316,7 +312,7 @@ def _disk_journal(action: Action) -> Journal:
 
 
 def _registered(client: Client, uuid: str) -> bool:
-    return any(found == uuid for _name, found in reader.list_vms(client))
+    return any(found == uuid for _name, found in read.list_vms(client))
 
 
 def _create(client: Client, action: Action, wish: VmWish, journal: Journal) -> None:
@@ -375,7 +371,9 @@ def _remove(
 
 def forget_medium(client: Client, path: str) -> None:
     """Delete a half-made image, whether VirtualBox knows it or not."""
-    if any(disk.get("Location") == path for disk in parser.media_list(client.read("list", "hdds"))):
+    if any(
+        disk.get("Location") == path for disk in listings.media_list(client.read("list", "hdds"))
+    ):
         client.write("closemedium", "disk", path)
     remove_paths([path], inside=os.path.dirname(path))
 

@@ -14,9 +14,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     extras,
     limits,
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    settings as hardware,
+    settings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import (
     Attachment,
@@ -62,7 +60,7 @@ def difference(before: Vm, after: Vm) -> tuple[Action, ...]:
         chipset = (("chipset", limits.chipset_of(after)),)
         argv = ("modifyvm", uuid, "--chipset", limits.chipset_of(after))
         actions.append(Action("modify", f"change chipset of VM '{name}'", argv, uuid))
-        before = replace(before, hardware=hardware.merged(before.hardware, chipset))
+        before = replace(before, hardware=settings.merged(before.hardware, chipset))
     arguments, changed = _modify(before, after)
     if arguments:
         argv = ("modifyvm", uuid, *arguments)
@@ -117,7 +115,7 @@ def _modify(before: Vm, after: Vm) -> tuple[list[str], list[str]]:
         if value is not None and value != getattr(before, field):
             arguments += [option, text(value)]
             changed.append(field)
-    found, names = hardware.modify(before.hardware, after.hardware)
+    found, names = settings.modify(before.hardware, after.hardware)
     arguments += found
     changed += names
     nics = {nic.number: nic for nic in before.nics}

@@ -14,7 +14,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.act
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.journal import Journal
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
-    read as medium_reader,
+    read,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.plan import (
     MediumPlan,
@@ -50,7 +50,7 @@ def plans(client: Client, attachments: t.Sequence[model.Attachment]) -> tuple[Me
         if item.size_mb is None or not item.medium:
             continue
         interrupted = bool(journal(item.medium).read())
-        actual = None if interrupted else medium_reader.read_medium(client, item.medium)
+        actual = None if interrupted else read.read_medium(client, item.medium)
         if actual is not None:
             # Its own VM may run; the plan of the VM turns it off for a change.
             actual = replace(actual, locked=False)

@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    recovery as saves,
+    listings,
+    recovery,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
@@ -79,8 +77,8 @@ def another(uuid: str) -> str:
 def lost_vm(uuid: str, path: str = "") -> LostVm:
     """A VM that cannot be read, with its place from VirtualBox's list if it is not given."""
     try:
-        path = path or dict(saves.machine_entries()).get(uuid, "")
-        own = str(parser.settings(saves.read_settings(path))["uuid"])
+        path = path or dict(recovery.machine_entries()).get(uuid, "")
+        own = str(listings.settings(recovery.read_settings(path))["uuid"])
     except (OSError, ElementTree.ParseError, VirtualBoxError):
         own = uuid
     return LostVm(uuid, path, reason(path) if own == uuid else another(own))
@@ -88,7 +86,7 @@ def lost_vm(uuid: str, path: str = "") -> LostVm:
 
 def named(listed: t.Iterable[tuple[str, str]], name: str, uuid: str = "") -> tuple[LostVm, ...]:
     """The lost VMs of a UUID, or that have the name, as far as their files tell."""
-    lost = [lost_vm(found) for text, found in listed if text == parser.INACCESSIBLE]
+    lost = [lost_vm(found) for text, found in listed if text == listings.INACCESSIBLE]
     return tuple(
         vm
         for vm in lost

@@ -14,19 +14,17 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    read as reader,
+    read,
 )
 
-NAMESPACE = parser.NAMESPACE
+NAMESPACE = listings.NAMESPACE
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ def _cpus(machine: ElementTree.Element, hardware: ElementTree.Element) -> int:
 
 def machine_file(text: str | bytes, path: str) -> MachineFile:
     """The text of a settings file as data; pure."""
-    settings = parser.settings(text)
+    settings = listings.settings(text)
     machine = ElementTree.fromstring(text).find(f"{NAMESPACE}Machine")
     hardware = machine.find(f"{NAMESPACE}Hardware") if machine is not None else None
     if machine is None or hardware is None:
@@ -116,6 +114,6 @@ def machine_file(text: str | bytes, path: str) -> MachineFile:
         snapshots=tuple(
             model.Snapshot(item["name"], item["uuid"]) for item in settings["snapshots"]
         ),
-        **reader.extras_of(settings),
+        **read.extras_of(settings),
     )
     return MachineFile(vm, settings)

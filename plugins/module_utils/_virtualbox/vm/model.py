@@ -15,9 +15,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     extras,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    settings as hardware,
+    settings,
 )
 
 MARK = "virtual.datacenter/managed-by"
@@ -196,7 +194,7 @@ class Vm:
     storage_attachments: tuple[Attachment, ...] = ()
     serial_ports: tuple[SerialPort, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
-    hardware: hardware.Settings = ()
+    hardware: settings.Settings = ()
     bandwidth_groups: tuple[extras.BandwidthGroup, ...] = ()
     shared_folders: tuple[extras.SharedFolder, ...] = ()
     extra_data: extras.Pairs = ()
@@ -364,7 +362,7 @@ def describe_vm(vm: Vm | None) -> dict[str, t.Any]:
         "shared_folders": [vars(folder).copy() for folder in vm.shared_folders],
         "extra_data": dict(vm.extra_data),
         "guest_properties": dict(vm.guest_properties),
-        **hardware.shown(vm.hardware),
+        **settings.shown(vm.hardware),
     }
 
 

@@ -24,9 +24,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     extras,
     limits,
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    settings as hardware,
+    settings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.calls import (
     difference,
@@ -394,7 +392,7 @@ def merge(actual: Vm, wish: VmWish) -> Vm:
             actual.serial_ports, wanted.serial_ports, "number", _merge_serial
         ),
         snapshots=snapshots,
-        hardware=hardware.merged(actual.hardware, wanted.hardware),
+        hardware=settings.merged(actual.hardware, wanted.hardware),
         bandwidth_groups=extras.by_name(actual.bandwidth_groups, wanted.bandwidth_groups, False),
         shared_folders=extras.by_name(
             actual.shared_folders, wanted.shared_folders, wish.prune_shared_folders

@@ -12,17 +12,15 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    recovery as saves,
+    listings,
+    recovery,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
-    read as medium_reader,
+    read,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     extras,
@@ -40,10 +38,10 @@ LONGEST_CHAIN = 64
 
 def list_vms(client: Client) -> list[tuple[str, str]]:
     """Name and UUID of all registered VMs."""
-    listed = parser.vm_list(client.read("list", "vms"))
-    lost = {uuid for name, uuid in listed if name == parser.INACCESSIBLE}
+    listed = listings.vm_list(client.read("list", "vms"))
+    lost = {uuid for name, uuid in listed if name == listings.INACCESSIBLE}
     if lost and client.saves.finish_machines(lost):
-        listed = parser.vm_list(client.read("list", "vms"))
+        listed = listings.vm_list(client.read("list", "vms"))
     return listed
 
 
@@ -71,13 +69,13 @@ def find_uuid(listed: t.Sequence[tuple[str, str]], name: str, uuid: str = "") ->
 def read_vm(client: Client, uuid: str) -> model.Vm | None:
     """The VM of that UUID; None if it is gone."""
     sources = read_sources(client, uuid)
-    return None if sources is None else build_vm(sources[0], parser.settings(sources[1]))
+    return None if sources is None else build_vm(sources[0], listings.settings(sources[1]))
 
 
 def read_sources(client: Client, uuid: str) -> tuple[dict[str, t.Any], bytes] | None:
     """What showvminfo and the settings file say of a VM; None if it is gone."""
     try:
-        info = parser.vm_info(client.read("showvminfo", uuid, "--machinereadable"))
+        info = listings.vm_info(client.read("showvminfo", uuid, "--machinereadable"))
     except VirtualBoxError as error:
         if error.not_found:
             return None
@@ -86,7 +84,7 @@ def read_sources(client: Client, uuid: str) -> tuple[dict[str, t.Any], bytes] | 
         raise
     path = info["scalars"].get("CfgFile", "")
     try:
-        return info, saves.read_settings(path)
+        return info, recovery.read_settings(path)
     except FileNotFoundError as error:
         raise lost_vms.LostVmError(lost_vms.lost_vm(uuid, path)) from error
     except OSError as error:
@@ -99,7 +97,7 @@ def read_sources(client: Client, uuid: str) -> tuple[dict[str, t.Any], bytes] | 
 def settings_uuid(path: str, default: str) -> str:
     """The UUID in a settings file; the default if there is no file or it was never completed."""
     try:
-        return str(parser.settings(saves.read_settings(path))["uuid"])
+        return str(listings.settings(recovery.read_settings(path))["uuid"])
     except (OSError, VirtualBoxError):
         return default
 
@@ -110,7 +108,7 @@ def with_guest_properties(client: Client, vm: model.Vm, names: t.Collection[str]
         return vm
     found = dict(vm.guest_properties)
     for name in names:
-        value = parser.guest_property(client.read("guestproperty", "get", vm.uuid, name))
+        value = listings.guest_property(client.read("guestproperty", "get", vm.uuid, name))
         found.pop(name, None)
         if value is not None:
             found[name] = value
@@ -120,7 +118,7 @@ def with_guest_properties(client: Client, vm: model.Vm, names: t.Collection[str]
 def read_state(client: Client, uuid: str) -> str:
     """The VMState alone."""
     return str(
-        parser.vm_info(client.read("showvminfo", uuid, "--machinereadable"))["scalars"]["VMState"]
+        listings.vm_info(client.read("showvminfo", uuid, "--machinereadable"))["scalars"]["VMState"]
     )
 
 
@@ -291,9 +289,9 @@ def with_ancestors(client: Client, vm: model.Vm, wanted: t.Sequence[model.Attach
 def chain(client: Client, medium: str) -> tuple[str, ...]:
     """The paths of all media below a differencing image, nearest first."""
     below: list[str] = []
-    parent = parser.medium_info(client.read("showmediuminfo", medium)).get("Parent UUID", "base")
+    parent = listings.medium_info(client.read("showmediuminfo", medium)).get("Parent UUID", "base")
     while parent != "base" and len(below) < LONGEST_CHAIN:
-        info = parser.medium_info(client.read("showmediuminfo", parent))
+        info = listings.medium_info(client.read("showmediuminfo", parent))
         below.append(info.get("Location", ""))
         parent = info.get("Parent UUID", "base")
     return tuple(below)
@@ -305,19 +303,19 @@ class DisksToRemove(t.NamedTuple):
     # Paths of the disks of the VM and its snapshots.
     own: t.Tuple[str, ...]
     # What is left in VirtualBox's list of linked clones that are gone.
-    dangling: t.Tuple[medium_reader.Entry, ...]
+    dangling: t.Tuple[read.Entry, ...]
 
 
 def disks_to_remove(client: Client, vm: model.Vm) -> DisksToRemove:
     """The disks of a VM; linked clones on them are an error."""
     own = set(vm.own_disks)
-    media = medium_reader.media(client)
+    media = read.media(client)
     children = [
         disk
         for disk in media
         if disk.get("Parent UUID", "").lower() in own and disk["UUID"].lower() not in own
     ]
-    dangling = medium_reader.dangling(client, media, children)
+    dangling = read.dangling(client, media, children)
     clones = [disk["Location"] for disk in children if disk not in dangling]
     if clones:
         raise VirtualBoxError(
@@ -331,7 +329,7 @@ def disks_to_remove(client: Client, vm: model.Vm) -> DisksToRemove:
 
 def check_os_type(client: Client, os_type: str) -> None:
     """modifyvm takes any text as type; only the list tells the good ones."""
-    known = parser.os_types(client.read("list", "ostypes"))
+    known = listings.os_types(client.read("list", "ostypes"))
     if os_type not in known:
         near = [name for name in known if name.lower().startswith(os_type.lower()[:3])]
         raise VirtualBoxError(

@@ -17,10 +17,8 @@ import typing as t
 from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    recovery as saves,
+    listings,
+    recovery,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
@@ -30,15 +28,13 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     limits,
     machine_file,
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    read as reader,
+    read,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     settings as hardware,
 )
 
-NAMESPACE = parser.NAMESPACE
+NAMESPACE = listings.NAMESPACE
 WRITER = re.compile(rb"Written by VirtualBox (\d+\.\d+)\.")
 COMPARED = (b"7.2",)
 # As showvminfo names what the settings file calls otherwise.
@@ -160,7 +156,7 @@ def media_in(text: bytes, folder: str) -> dict[str, str]:
     registry = next(ElementTree.fromstring(text).iter(f"{NAMESPACE}MediaRegistry"), None)
     found: dict[str, str] = {}
     for element in () if registry is None else registry.iter():
-        uuid, location = parser.identity(element.get("uuid")), element.get("location")
+        uuid, location = listings.identity(element.get("uuid")), element.get("location")
         if uuid and location:
             found[uuid] = os.path.normpath(os.path.join(folder, location))
     return found
@@ -170,7 +166,7 @@ def locator(own: str) -> t.Callable[[str], str | None]:
     """Looks for images in the settings of the VM, of VirtualBox, and then of all other VMs."""
 
     def locate(uuid: str) -> str | None:
-        return saves.look_up(
+        return recovery.look_up(
             uuid, lambda text, path: media_in(text, os.path.dirname(path)).get(uuid), first=own
         )
 
@@ -185,7 +181,7 @@ def _name(path: str, uuid: str) -> str:
     with open(path, "rb") as stream:
         for _event, element in ElementTree.iterparse(stream, events=("start",)):
             if element.tag == f"{NAMESPACE}Machine":
-                if parser.identity(element.get("uuid")) != uuid:
+                if listings.identity(element.get("uuid")) != uuid:
                     raise ValueError("it is that of another VM")
                 return str(element.get("name", ""))
     raise ValueError("there is no Machine in it")
@@ -195,26 +191,26 @@ def list_vms(client: Client) -> list[tuple[str, str]]:
     """Name and UUID of all registered VMs."""
     client.saves.finish_settings()
     try:
-        listed = [(_name(path, uuid), uuid) for uuid, path in saves.machine_entries()]
+        listed = [(_name(path, uuid), uuid) for uuid, path in recovery.machine_entries()]
     except (OSError, ValueError, ElementTree.ParseError):
         # A new world, or a VM that VirtualBox calls inaccessible.
         listed = []
-    return listed or reader.list_vms(client)
+    return listed or read.list_vms(client)
 
 
 def read_vm(client: Client, uuid: str) -> model.Vm | None:
     """A VM that has no process, or whose power does not matter; None if it is gone."""
     try:
-        path = dict(saves.machine_entries())[uuid]
-        text = saves.read_settings(path)
+        path = dict(recovery.machine_entries())[uuid]
+        text = recovery.read_settings(path)
         info, settings = shown(text, path, locator(path))
         if info["scalars"]["UUID"] != uuid:
             raise DoubtError(f"{path} is that of another VM")
-        if saves.unnamed_state(text, path):
+        if recovery.unnamed_state(text, path):
             raise DoubtError("there is a saved state that the file does not name")
-        return reader.build_vm(info, settings)
+        return read.build_vm(info, settings)
     except (DoubtError, VirtualBoxError, OSError, KeyError, ValueError, ElementTree.ParseError):
-        return reader.read_vm(client, uuid)
+        return read.read_vm(client, uuid)
 
 
 def read_vm_with_power(client: Client, uuid: str) -> model.Vm | None:
@@ -223,6 +219,6 @@ def read_vm_with_power(client: Client, uuid: str) -> model.Vm | None:
     The list of running VMs costs a third of showvminfo. It leaves out the moments of starting,
     saving and stopping, in which VBoxManage refuses changes by itself.
     """
-    if uuid in {found for _name, found in parser.vm_list(client.read("list", "runningvms"))}:
-        return reader.read_vm(client, uuid)
+    if uuid in {found for _name, found in listings.vm_list(client.read("list", "runningvms"))}:
+        return read.read_vm(client, uuid)
     return read_vm(client, uuid)

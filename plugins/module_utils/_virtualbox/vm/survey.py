@@ -19,10 +19,8 @@ from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    recovery as saves,
+    listings,
+    recovery,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
@@ -82,7 +80,7 @@ def listing(text: str, known: Collection[tuple[str, str]]) -> list[tuple[str, st
     while position < len(text):
         end = text.index("\n", position) + 1
         line = next((line for line in odd if text.startswith(line, position)), text[position:end])
-        match = None if line in lines else parser.VM_LINE.match(text, position)
+        match = None if line in lines else listings.VM_LINE.match(text, position)
         if line in lines:
             found.append(lines[line])
             end = position + len(line)
@@ -96,12 +94,12 @@ def listing(text: str, known: Collection[tuple[str, str]]) -> list[tuple[str, st
 def registry() -> dict[str, str]:
     """The settings file of each VM by UUID, from VirtualBox's own settings."""
     try:
-        return dict(saves.machine_entries())
+        return dict(recovery.machine_entries())
     except FileNotFoundError:
         # Nobody has used this VirtualBox yet.
         return {}
     except (OSError, ElementTree.ParseError) as error:
-        path = os.path.join(saves.settings_home(), "VirtualBox.xml")
+        path = os.path.join(recovery.settings_home(), "VirtualBox.xml")
         raise VirtualBoxError(
             f"VirtualBox's own settings {path} cannot be read: {error}",
             hint="run as the user that the VMs belong to",
@@ -111,8 +109,8 @@ def registry() -> dict[str, str]:
 def read_file(path: str, uuid: str) -> MachineFile | str:
     """A VM, or why its settings file cannot be read."""
     try:
-        text = saves.read_settings(path)
-        doubted = bool(saves.unnamed_state(text, path))
+        text = recovery.read_settings(path)
+        doubted = bool(recovery.unnamed_state(text, path))
         found = machine_file.machine_file(text, path)
         if found.vm.uuid != uuid:
             return lost_vms.another(found.vm.uuid)
@@ -134,7 +132,7 @@ def _read_files() -> tuple[dict[str, str], dict[str, MachineFile | str]]:
 def _settings_file(client: Client, uuid: str) -> str | None:
     """Ask VirtualBox itself where the settings file is; None if the VM is gone."""
     try:
-        info = parser.vm_info(client.read("showvminfo", uuid, "--machinereadable"))
+        info = listings.vm_info(client.read("showvminfo", uuid, "--machinereadable"))
     except VirtualBoxError as error:
         if error.not_found:
             return None
@@ -167,7 +165,7 @@ def _listed(
     None if a settings file that a crash has cut off was brought back meanwhile.
     """
     listed = listing(client.read("list", "vms"), known)
-    lost = {uuid for name, uuid in set(listed) - set(known) if name == parser.INACCESSIBLE}
+    lost = {uuid for name, uuid in set(listed) - set(known) if name == listings.INACCESSIBLE}
     if lost and client.saves.finish_machines(lost):
         return None
     return [uuid for _name, uuid in listed], lost
@@ -242,7 +240,7 @@ def _ask_guest(client: Client, uuid: str, name: str | None) -> dict[str, str]:
         if error.not_found:
             return {}
         raise
-    value = parser.guest_property(answer)
+    value = listings.guest_property(answer)
     return {} if value is None else {name: value}
 
 

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
@@ -21,9 +21,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    read as reader,
+    read,
 )
 
 POLL_SECONDS = 0.5
@@ -63,13 +61,13 @@ def conditions(
     if wait.state is not None:
         yield (
             f"the state {wait.state}",
-            lambda: model.power(reader.read_state(client, vm.uuid)) == wait.state,
+            lambda: model.power(read.read_state(client, vm.uuid)) == wait.state,
         )
     if wait.guest_property is not None:
         name, pattern = wait.guest_property, wait.guest_property_pattern
 
         def told() -> bool:
-            value = parser.guest_property(client.read("guestproperty", "get", vm.uuid, name))
+            value = listings.guest_property(client.read("guestproperty", "get", vm.uuid, name))
             return value is not None and re.search(pattern, value) is not None
 
         yield f"the guest property '{name}' matching '{pattern}'", told
@@ -91,7 +89,7 @@ def wait_for(
     for words, there in conditions(client, vm, wait, ask):
         while not there():
             if client.clock() >= end:
-                state = model.power(reader.read_state(client, vm.uuid))
+                state = model.power(read.read_state(client, vm.uuid))
                 raise VirtualBoxError(
                     f"waited {wait.timeout_seconds:g} s for {words} of VM '{vm.name}', "
                     f"which is {state}",

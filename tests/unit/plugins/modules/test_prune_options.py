@@ -31,13 +31,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker impo
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     dhcp_model,
+    dhcp_plan,
     nat_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    dhcp_plan as dhcp_planner,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    nat_plan as nat_planner,
+    nat_plan,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     model,
@@ -176,15 +172,15 @@ def plan_vm(full: Options, task: Options) -> Outcome:
 
 
 def plan_nat(full: Options, task: Options) -> Outcome:
-    actual = nat_planner.plan(virtualbox_nat_network.make_wish(full), None).after
-    made = nat_planner.plan(virtualbox_nat_network.make_wish(task), actual)
+    actual = nat_plan.plan(virtualbox_nat_network.make_wish(full), None).after
+    made = nat_plan.plan(virtualbox_nat_network.make_wish(task), actual)
     assert made.after is not None
     return len(made.actions), nat_model.describe(made.after)
 
 
 def plan_dhcp(full: Options, task: Options) -> Outcome:
-    actual = dhcp_planner.plan(virtualbox_dhcp_server.make_wish(full), None).after
-    made = dhcp_planner.plan(virtualbox_dhcp_server.make_wish(task), actual)
+    actual = dhcp_plan.plan(virtualbox_dhcp_server.make_wish(full), None).after
+    made = dhcp_plan.plan(virtualbox_dhcp_server.make_wish(task), actual)
     assert made.after is not None
     return len(made.actions), dhcp_model.describe(made.after)
 

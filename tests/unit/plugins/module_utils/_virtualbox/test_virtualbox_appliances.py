@@ -10,10 +10,8 @@ import tarfile
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (
-    apply as appliance_apply,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (
-    ovf as appliance_file,
+    apply,
+    ovf,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (
     plan as appliance_planner,
@@ -55,21 +53,21 @@ OLD = f"""<Envelope ovf:version="0.9" xmlns="http://www.vmware.com/schema/ovf/1/
 
 
 def test_descriptors_of_all_versions():
-    found = appliance_file.parse("/a.ovf", NEW.encode())
+    found = ovf.parse("/a.ovf", NEW.encode())
     assert found.systems == (System('a "\nb', 2, 512, "pay"), System("c"))
     assert found.files == ("a-disk001.vmdk",)
-    assert appliance_file.parse("/b.ovf", OLD.encode()).systems == (System("b", 2, 512),)
+    assert ovf.parse("/b.ovf", OLD.encode()).systems == (System("b", 2, 512),)
 
 
 def test_an_archive_is_read_by_its_descriptor(tmp_path):
     path = tmp_path / "a.ova"
-    assert appliance_file.read(str(path)) is None
+    assert ovf.read(str(path)) is None
     with tarfile.open(path, "w") as archive:
         for name, content in (("x.vmdk", b"0"), ("a.ovf", NEW.encode())):
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    assert len(appliance_file.read(str(path)).systems) == 2
+    assert len(ovf.read(str(path)).systems) == 2
 
 
 @pytest.mark.parametrize(
@@ -79,7 +77,7 @@ def test_an_archive_is_read_by_its_descriptor(tmp_path):
 def test_what_is_no_appliance(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(VirtualBoxError) as caught:
-        appliance_file.read(str(tmp_path / name))
+        ovf.read(str(tmp_path / name))
     assert caught.value.error_code == "BAD_APPLIANCE"
 
 
@@ -206,9 +204,9 @@ def test_files_are_placed_only_over_those_of_the_same_appliance(tmp_path):
     note = {"what": "export", "path": str(target), "argument": "x"}
     (tmp_path / "new-disk001.vmdk").write_text("another's")
     with pytest.raises(VirtualBoxError, match="in the way"):
-        appliance_apply._place(str(aside), wish, journal, note, True)
+        apply._place(str(aside), wish, journal, note, True)
     (tmp_path / "new-disk001.vmdk").unlink()
-    appliance_apply._place(str(aside), wish, journal, note, True)
+    apply._place(str(aside), wish, journal, note, True)
     assert target.read_text() == "new" and (tmp_path / "new-disk001.vmdk").read_text() == "new"
     assert not (tmp_path / "old-disk001.vmdk").exists() and (tmp_path / "keep").exists()
     journal.end()

@@ -18,9 +18,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox imp
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     journal,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    task as arguments,
+    task,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     BusyError,
@@ -407,25 +405,25 @@ NOTHING = planner.VmPlan("new", "new")
 
 
 def test_check_mode_stops_after_the_plan():
-    outcome = arguments.converge(plans(CHANGE), pytest.fail, True, pytest.fail)
+    outcome = task.converge(plans(CHANGE), pytest.fail, True, pytest.fail)
     assert outcome == ("old", "new", CHANGE.actions)
 
 
 def test_nothing_to_do_reads_once():
-    assert arguments.converge(plans(NOTHING), pytest.fail, False, pytest.fail).actions == ()
+    assert task.converge(plans(NOTHING), pytest.fail, False, pytest.fail).actions == ()
 
 
 def test_what_was_done_is_read_again():
     done = []
-    outcome = arguments.converge(plans(CHANGE, NOTHING), done.append, False, pytest.fail)
+    outcome = task.converge(plans(CHANGE, NOTHING), done.append, False, pytest.fail)
     assert done == [CHANGE]
     assert outcome == ("old", "new", CHANGE.actions)
 
 
 def test_a_lie_is_noticed():
-    found = plans(*[CHANGE] * (arguments.ATTEMPTS + 1))
+    found = plans(*[CHANGE] * (task.ATTEMPTS + 1))
     with pytest.raises(VirtualBoxError, match="still to be done: change cpus") as caught:
-        arguments.converge(found, lambda plan: None, False, pytest.fail)
+        task.converge(found, lambda plan: None, False, pytest.fail)
     assert caught.value.error_code == "NOT_CONVERGED"
 
 
@@ -438,9 +436,7 @@ def test_a_call_that_broke_off_is_planned_anew():
             raise CallTimeoutError("no answer")
 
     rest = replace(CHANGE, actions=(actions.Action("attach", "the rest"),))
-    outcome = arguments.converge(
-        plans(CHANGE, rest, NOTHING), carry_out, False, lambda seconds: None
-    )
+    outcome = task.converge(plans(CHANGE, rest, NOTHING), carry_out, False, lambda seconds: None)
     assert tries == [CHANGE, rest]
     assert [action.kind for action in outcome.actions] == ["modify", "attach"]
 
@@ -450,7 +446,7 @@ def test_a_refusal_is_final():
         raise VirtualBoxError("no")
 
     with pytest.raises(VirtualBoxError, match="no"):
-        arguments.converge(plans(CHANGE), carry_out, False, pytest.fail)
+        task.converge(plans(CHANGE), carry_out, False, pytest.fail)
 
 
 # --- notes ------------------------------------------------------------------------------------

@@ -176,7 +176,7 @@ def test_of_two_questions_the_slower_one_is_ended(asked_twice):
 def test_a_call_whose_service_has_gone_does_not_wait_for_ever(monkeypatch, seen, ended):
     monkeypatch.setattr(client, "LOOK_SECONDS", 0.01)
     looks = iter(seen)
-    monkeypatch.setattr(client.world, "services", lambda: frozenset(next(looks, seen[-1])))
+    monkeypatch.setattr(client.instance, "services", lambda: frozenset(next(looks, seen[-1])))
     sleeps = [sys.executable, "-c", f"import time; time.sleep({60 if ended else 0.5})"]
     assert client.run_process(sleeps, 30).rc == (-9 if ended else 0)
 

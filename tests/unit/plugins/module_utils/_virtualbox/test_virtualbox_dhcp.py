@@ -16,9 +16,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.net
     dhcp_apply,
     dhcp_checks,
     dhcp_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    dhcp_plan as dhcp_planner,
+    dhcp_plan,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.dhcp_model import (  # noqa: E501
     DhcpOption,
@@ -56,8 +54,8 @@ def argv(made):
     return [action.argv[1], *action.argv[4:]]
 
 
-CORE_NAMES = {option: key for key, option in dhcp_planner.CORE.items()}
-LEASE_NAMES = {option: key for key, option in dhcp_planner.LEASES.items()}
+CORE_NAMES = {option: key for key, option in dhcp_plan.CORE.items()}
+LEASE_NAMES = {option: key for key, option in dhcp_plan.LEASES.items()}
 
 
 def perform(server, made):

@@ -11,13 +11,11 @@ import uuid
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    read as reader,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    settings_file as file_reader,
+    read,
+    settings_file,
 )
 
 UUID = "11111111-1111-4111-8111-111111111111"
@@ -27,20 +25,20 @@ def recorded_media(recorded) -> dict:
     """All images that the recorded settings have in their lists."""
     found = {}
     for name in ("base", "clone", "hostile"):
-        path = parser.vm_info(recorded(f"showvminfo_{name}"))["scalars"]["CfgFile"]
+        path = listings.vm_info(recorded(f"showvminfo_{name}"))["scalars"]["CfgFile"]
         text = recorded(f"settings_{name}").encode()
-        found.update(file_reader.media_in(text, os.path.dirname(path)))
+        found.update(settings_file.media_in(text, os.path.dirname(path)))
     return found
 
 
 @pytest.mark.parametrize("name", ["base", "clone", "hostile"])
 def test_a_file_tells_what_showvminfo_tells(recorded, name):
-    info = parser.vm_info(recorded(f"showvminfo_{name}"))
+    info = listings.vm_info(recorded(f"showvminfo_{name}"))
     text = recorded(f"settings_{name}")
-    expected = reader.build_vm(info, parser.settings(text))
+    expected = read.build_vm(info, listings.settings(text))
     path = info["scalars"]["CfgFile"]
-    found = file_reader.shown(text.encode(), path, recorded_media(recorded).get)
-    assert reader.build_vm(*found) == expected
+    found = settings_file.shown(text.encode(), path, recorded_media(recorded).get)
+    assert read.build_vm(*found) == expected
 
 
 @pytest.mark.parametrize(
@@ -55,11 +53,11 @@ def test_a_file_tells_what_showvminfo_tells(recorded, name):
     ],
 )
 def test_what_only_vboxmanage_knows(recorded, place, other):
-    path = parser.vm_info(recorded("showvminfo_clone"))["scalars"]["CfgFile"]
+    path = listings.vm_info(recorded("showvminfo_clone"))["scalars"]["CfgFile"]
     text = re.sub(place, other, recorded("settings_clone"))
     assert text != recorded("settings_clone")
-    with pytest.raises(file_reader.DoubtError):
-        file_reader.shown(text.encode(), path, recorded_media(recorded).get)
+    with pytest.raises(settings_file.DoubtError):
+        settings_file.shown(text.encode(), path, recorded_media(recorded).get)
 
 
 @pytest.fixture
@@ -95,7 +93,7 @@ def test_the_list_of_vms(home, script):
     one, two = str(uuid.uuid4()), str(uuid.uuid4())
     hostile = "a&quot; {x}&#10;&quot;b"
     home(a=(one, machine(hostile, identity=one)), b=(two, machine("b", identity=two)))
-    assert file_reader.list_vms(script.client()) == [('a" {x}\n"b', one), ("b", two)]
+    assert settings_file.list_vms(script.client()) == [('a" {x}\n"b', one), ("b", two)]
 
 
 @pytest.mark.parametrize("text", [None, "", "<nonsense", "<VirtualBox/>", machine("of another")])
@@ -103,13 +101,13 @@ def test_a_doubtful_list_is_asked_for(home, script, text):
     one, two = str(uuid.uuid4()), str(uuid.uuid4())
     home(a=(one, machine("a", identity=one)), b=(two, text))
     script.expect("list", "vms", out=f'"a" {{{one}}}\n"<inaccessible>" {{{two}}}\n')
-    assert file_reader.list_vms(script.client()) == [("a", one), ("<inaccessible>", two)]
+    assert settings_file.list_vms(script.client()) == [("a", one), ("<inaccessible>", two)]
 
 
 def test_a_new_world_is_asked(tmp_path, monkeypatch, script):
     monkeypatch.setenv("VBOX_USER_HOME", str(tmp_path))
     script.expect("list", "vms")
-    assert file_reader.list_vms(script.client()) == []
+    assert settings_file.list_vms(script.client()) == []
 
 
 def test_where_an_image_lies(home):
@@ -127,7 +125,7 @@ def test_where_an_image_lies(home):
         b=(str(uuid.uuid4()), "<broken " + three),
         c=(str(uuid.uuid4()), machine("c", registry)),
     )
-    locate = file_reader.locator(str(folder / "a.vbox"))
+    locate = settings_file.locator(str(folder / "a.vbox"))
     assert locate(one) == "/srv/one.vdi"
     assert locate(two) == str(folder / "own.vdi")
     assert locate(three) == str(folder / "b.vdi")
@@ -136,32 +134,32 @@ def test_where_an_image_lies(home):
 
 def test_a_vm_from_its_file_costs_no_call(home, recorded, script):
     text = recorded("settings_base")
-    identity = parser.settings(text)["uuid"]
+    identity = listings.settings(text)["uuid"]
     home(a=(identity, text))
-    vm = file_reader.read_vm(script.client(), identity)
+    vm = settings_file.read_vm(script.client(), identity)
     assert (vm.name, vm.uuid, vm.state) == ("lab-base", identity, "poweroff")
 
 
 def test_a_doubt_is_resolved_by_vboxmanage(home, recorded, script):
     text = recorded("settings_base").replace("Written by", "Made by")
-    identity = parser.settings(text)["uuid"]
+    identity = listings.settings(text)["uuid"]
     folder = home(a=(identity, text))
     shown = re.sub(r'CfgFile=".*"', f'CfgFile="{folder}/a.vbox"', recorded("showvminfo_base"))
     script.expect("showvminfo", identity, "--machinereadable", out=shown)
-    assert file_reader.read_vm(script.client(), identity).name == "lab-base"
+    assert settings_file.read_vm(script.client(), identity).name == "lab-base"
     missing = "VBoxManage: error: Could not find a registered machine named 'x'"
     script.expect("showvminfo", UUID, "--machinereadable", err=missing, rc=1)
-    assert file_reader.read_vm(script.client(), UUID) is None
+    assert settings_file.read_vm(script.client(), UUID) is None
 
 
 def test_a_vm_that_runs_is_shown_by_vboxmanage(home, recorded, script):
     text = recorded("settings_base")
-    identity = parser.settings(text)["uuid"]
+    identity = listings.settings(text)["uuid"]
     folder = home(a=(identity, text))
     script.expect("list", "runningvms", out=f'"other" {{{uuid.uuid4()}}}\n')
-    assert file_reader.read_vm_with_power(script.client(), identity).state == "poweroff"
+    assert settings_file.read_vm_with_power(script.client(), identity).state == "poweroff"
     shown = re.sub(r'CfgFile=".*"', f'CfgFile="{folder}/a.vbox"', recorded("showvminfo_base"))
     shown = shown.replace('VMState="poweroff"', 'VMState="paused"')
     script.expect("list", "runningvms", out=f'"lab-base" {{{identity.upper()}}}\n')
     script.expect("showvminfo", identity, "--machinereadable", out=shown)
-    assert file_reader.read_vm_with_power(script.client(), identity).state == "paused"
+    assert settings_file.read_vm_with_power(script.client(), identity).state == "paused"

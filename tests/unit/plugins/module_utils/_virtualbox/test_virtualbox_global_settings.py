@@ -12,7 +12,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    settings as global_settings,
+    settings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.dhcp_model import (  # noqa: E501
     Condition,
@@ -36,7 +36,7 @@ VM = "44444444-4444-4444-8444-444444444444"
 
 @pytest.fixture
 def found(recorded):
-    return global_settings.parse(recorded("global_settings"))
+    return settings.parse(recorded("global_settings"))
 
 
 def test_nat_networks(found):
@@ -96,7 +96,7 @@ def test_dhcp_servers(found):
 
 def test_a_new_world_has_what_a_recorded_one_began_with(found, script, tmp_path, monkeypatch):
     monkeypatch.setenv("VBOX_USER_HOME", str(tmp_path))
-    new = global_settings.read(script.client())
+    new = settings.read(script.client())
     first = new.dhcp_servers[0]
     assert new.nat_networks == ()
     assert found.dhcp_server(first.network) == first
@@ -106,19 +106,19 @@ def test_settings_of_this_world_are_read(recorded, script, tmp_path, monkeypatch
     monkeypatch.setenv("VBOX_USER_HOME", str(tmp_path))
     text = recorded("global_settings")
     (tmp_path / "VirtualBox.xml").write_text(text, encoding="utf-8")
-    assert global_settings.read(script.client()) == global_settings.parse(text)
+    assert settings.read(script.client()) == settings.parse(text)
 
 
 def test_settings_that_cannot_be_read_are_told(script, tmp_path, monkeypatch):
     monkeypatch.setenv("VBOX_USER_HOME", str(tmp_path))
     (tmp_path / "VirtualBox.xml").mkdir()
     with pytest.raises(VirtualBoxError) as raised:
-        global_settings.read(script.client())
+        settings.read(script.client())
     assert raised.value.error_code == "OS_ERROR"
 
 
 @pytest.mark.parametrize("text", ["", "<a>", "no"])
 def test_broken_settings_are_told(text):
     with pytest.raises(VirtualBoxError) as raised:
-        global_settings.parse(text)
+        settings.parse(text)
     assert raised.value.error_code == "BAD_SETTINGS"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     settings as hardware,
@@ -19,8 +19,8 @@ DOCUMENTED = yaml.safe_load(virtualbox_vm.DOCUMENTATION)["options"]
 
 
 def test_a_recorded_vm_shows_every_setting(recorded):
-    info = parser.vm_info(recorded("showvminfo_base"))
-    settings = parser.settings(recorded("settings_base"))
+    info = listings.vm_info(recorded("showvminfo_base"))
+    settings = listings.settings(recorded("settings_base"))
     found = dict(hardware.read(info["scalars"], settings))
     assert set(found) == {item.name for item in hardware.TABLE} | {"boot_order"}
     assert found["execution_engine"] == "default"

@@ -15,10 +15,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     host_only_apply,
     host_only_model,
+    host_only_plan,
     networks_conf,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    host_only_plan as host_only_planner,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.host_only_model import (  # noqa: E501
     HostOnly,
@@ -284,7 +282,7 @@ def test_any_wishes_after_another_leave_nothing_to_do(wanted):
         for action in made.actions:
             verb, *words = action.argv[1:]
             if verb == "create":
-                listed.append(interface(host_only_planner.free_name(listed), "", ""))
+                listed.append(interface(host_only_plan.free_name(listed), "", ""))
             elif verb == "remove":
                 listed = [other for other in listed if other.name != words[0]]
             else:

@@ -18,9 +18,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
-    read as medium_reader,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    read,
     vdi,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.plan import (
@@ -152,7 +150,7 @@ def home(tmp_path, monkeypatch):
 
 def test_a_description_in_the_settings_of_virtualbox_or_of_a_vm(tmp_path, home):
     home(settings_text(disk_element(HOSTILE)))
-    assert medium_reader.read_description(str(IDENTITY)) == HOSTILE
+    assert read.read_description(str(IDENTITY)) == HOSTILE
     broken, good = tmp_path / "broken.vbox", tmp_path / "good.vbox"
     broken.write_text(f"<{IDENTITY}")
     good.write_text(settings_text(disk_element(" of a VM\n")))
@@ -161,8 +159,8 @@ def test_a_description_in_the_settings_of_virtualbox_or_of_a_vm(tmp_path, home):
         for number, path in enumerate((tmp_path / "gone.vbox", broken, good))
     )
     home(settings_text("", entries))
-    assert medium_reader.read_description(str(IDENTITY)) == " of a VM\n"
-    assert medium_reader.read_description(str(uuid.uuid4())) == ""
+    assert read.read_description(str(IDENTITY)) == " of a VM\n"
+    assert read.read_description(str(uuid.uuid4())) == ""
 
 
 def test_no_description_looks_like_a_variant(script, home, tmp_path):
@@ -173,7 +171,7 @@ def test_no_description_looks_like_a_variant(script, home, tmp_path):
     script.expect("list", "hdds", out=listed)
     text = SHOWN.format(uuid=IDENTITY, path=path, text=HOSTILE)
     script.expect("showmediuminfo", "disk", path, out=text)
-    found = medium_reader.read_medium(script.client(), path, variant=True, description=True)
+    found = read.read_medium(script.client(), path, variant=True, description=True)
     assert (found.variant, found.type, found.description) == ("standard", "normal", HOSTILE)
 
 
@@ -182,7 +180,7 @@ def test_a_vdi_tells_its_variant_and_what_is_unused(script, home, tmp_path):
     (tmp_path / "d.vdi").write_bytes(image([0, 1], [FULL, EMPTY]))
     listed = LISTED.format(uuid=IDENTITY, path=path, state="locked write", format="VDI")
     script.expect("list", "hdds", out=listed)
-    found = medium_reader.read_medium(script.client(), path, variant=True, unused=True)
+    found = read.read_medium(script.client(), path, variant=True, unused=True)
     assert (found.variant, found.unused_mb, found.locked) == ("standard", 1, True)
 
 
@@ -195,7 +193,7 @@ def test_who_holds_a_medium(script):
     text = SHOWN.format(uuid=IDENTITY, path="/d.vdi", text="-") + users.format(one=one, two=two)
     script.expect("showmediuminfo", "disk", "/d.vdi", out=text)
     script.expect("list", "runningvms", out=f'"two" {{{two}}}\n"three" {{{three}}}\n')
-    found = medium_reader.with_holders(script.client(), Medium("/d.vdi"))
+    found = read.with_holders(script.client(), Medium("/d.vdi"))
     assert found.holders == ("two",)
 
 
@@ -206,7 +204,7 @@ def waiting_list(state):
 def still_locked(script, client):
     """The list with the image that VirtualBox works on."""
     script.expect("list", "hdds", out=waiting_list("locked write"))
-    return medium_reader.media(client)
+    return read.media(client)
 
 
 def test_what_virtualbox_still_does_is_waited_for(script):
@@ -215,7 +213,7 @@ def test_what_virtualbox_still_does_is_waited_for(script):
     script.expect("showmediuminfo", "disk", "/d.vdi", out="UUID: x\n")
     script.expect("list", "runningvms")
     script.expect("list", "hdds", out=waiting_list("created"))
-    listed = medium_reader.wait_until_idle(client, ("/d.vdi", ""), listed)
+    listed = read.wait_until_idle(client, ("/d.vdi", ""), listed)
     assert [disk["State"] for disk in listed] == ["created"]
 
 
@@ -225,7 +223,7 @@ def test_a_running_vm_is_not_waited_for(script):
     shown = SHOWN.format(uuid=IDENTITY, path="/d.vdi", text="-") + f"In use by VMs: a (UUID: {vm})"
     script.expect("showmediuminfo", "disk", "/d.vdi", out=shown)
     script.expect("list", "runningvms", out=f'"a" {{{vm}}}\n')
-    assert medium_reader.wait_until_idle(client, ("/d.vdi",), listed) == listed
+    assert read.wait_until_idle(client, ("/d.vdi",), listed) == listed
 
 
 def test_what_never_ends_is_an_error(script):
@@ -234,7 +232,7 @@ def test_what_never_ends_is_an_error(script):
     script.expect("showmediuminfo", "disk", "/d.vdi", out="UUID: x\n")
     script.expect("list", "runningvms")
     with pytest.raises(VirtualBoxError, match="still works on") as caught:
-        medium_reader.wait_until_idle(client, ("/d.vdi",), listed)
+        read.wait_until_idle(client, ("/d.vdi",), listed)
     assert caught.value.error_code == "TIMEOUT"
 
 

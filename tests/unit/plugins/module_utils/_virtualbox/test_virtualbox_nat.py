@@ -17,12 +17,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     nat_apply,
     nat_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    nat_plan as nat_planner,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
-    processes as network_processes,
+    nat_plan,
+    processes,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.nat_plan import (  # noqa: E501
     NEW,
@@ -112,8 +108,8 @@ def modify(network, words):
         guest, _colon, guest_port = rest.partition("]:")
         rule = nat_model.NatForward(family, name, protocol, host, int(port), guest, int(guest_port))
         assert rule.key not in rules, "a NAT rule of this name already exists"
-        taken = [nat_planner._port(other) for other in rules.values()]
-        assert nat_planner._port(rule) not in taken, "port already taken"
+        taken = [nat_plan._port(other) for other in rules.values()]
+        assert nat_plan._port(rule) not in taken, "port already taken"
         rules[rule.key] = rule
     places = dict(network.loopbacks)
     for pair in loopbacks:
@@ -296,12 +292,12 @@ def test_running_networks_are_processes_of_this_world(tmp_path, monkeypatch):
     process(tmp_path, 2, [program, "--network", "other"], "/elsewhere")
     process(tmp_path, 3, ["/bin/cat", "--network", "cat"], "/w")
     os.mkdir(tmp_path / "4")
-    assert network_processes.running("a\nb", str(tmp_path))
+    assert processes.running("a\nb", str(tmp_path))
     for name in ("other", "cat", "a"):
-        assert not network_processes.running(name, str(tmp_path))
+        assert not processes.running(name, str(tmp_path))
 
 
 def test_running_networks_in_a_listing_of_ps():
     listed = "/sbin/launchd\n/Applications/VirtualBox.app/Contents/MacOS/VBoxNetNAT --network n 1\n"
-    assert network_processes.line_names(listed, "n 1")
-    assert not network_processes.line_names(listed, "1")
+    assert processes.line_names(listed, "n 1")
+    assert not processes.line_names(listed, "1")

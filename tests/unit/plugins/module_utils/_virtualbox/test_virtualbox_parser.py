@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
@@ -22,7 +22,7 @@ HOSTILE_TEXT = 'quote " back\\slash\nVMState="running"\n<b>&amp;\ttab é 😀'
 
 
 def test_vm_list_with_quotes_and_newlines(recorded):
-    assert parser.vm_list(recorded("list_vms")) == [
+    assert listings.vm_list(recorded("list_vms")) == [
         ("lab-base", BASE),
         ("gate01", CLONE),
         ('say "x" {y}\nnext', HOSTILE),
@@ -30,18 +30,18 @@ def test_vm_list_with_quotes_and_newlines(recorded):
 
 
 def test_vm_list_of_running_vms_and_with_junk_before(recorded):
-    assert parser.vm_list(recorded("list_runningvms")) == [("lab-base", BASE)]
+    assert listings.vm_list(recorded("list_runningvms")) == [("lab-base", BASE)]
     warning = "WARNING: The character device /dev/vboxdrv does not exist.\n\t Please install\n"
-    assert parser.vm_list(warning + recorded("list_runningvms")) == [("lab-base", BASE)]
+    assert listings.vm_list(warning + recorded("list_runningvms")) == [("lab-base", BASE)]
 
 
 def test_vm_list_empty_and_inaccessible():
-    assert parser.vm_list("") == []
-    assert parser.vm_list(f'"<inaccessible>" {{{BASE}}}\n') == [(parser.INACCESSIBLE, BASE)]
+    assert listings.vm_list("") == []
+    assert listings.vm_list(f'"<inaccessible>" {{{BASE}}}\n') == [(listings.INACCESSIBLE, BASE)]
 
 
 def test_vm_info_scalars(recorded):
-    scalars = parser.vm_info(recorded("showvminfo_clone"))["scalars"]
+    scalars = listings.vm_info(recorded("showvminfo_clone"))["scalars"]
     assert scalars["name"] == "gate01"
     assert scalars["UUID"] == CLONE
     assert scalars["VMState"] == "poweroff"
@@ -51,17 +51,17 @@ def test_vm_info_scalars(recorded):
 
 
 def test_vm_info_running(recorded):
-    assert parser.vm_info(recorded("showvminfo_running"))["scalars"]["VMState"] == "running"
+    assert listings.vm_info(recorded("showvminfo_running"))["scalars"]["VMState"] == "running"
 
 
 def test_vm_info_forwardings_belong_to_the_nat_nic_above(recorded):
-    forwardings = parser.vm_info(recorded("showvminfo_clone"))["forwardings"]
+    forwardings = listings.vm_info(recorded("showvminfo_clone"))["forwardings"]
     assert forwardings == {1: ["dns,udp,,5353,10.0.2.15,53", "ssh,tcp,127.0.0.1,2270,,22"]}
 
 
 def test_vm_info_is_not_fooled_by_descriptions_and_snapshot_names(recorded):
     text = recorded("showvminfo_hostile")
-    scalars = parser.vm_info(text)["scalars"]
+    scalars = listings.vm_info(text)["scalars"]
     assert scalars["VMState"] == "poweroff"
     assert scalars["cpus"] == "1"
     assert scalars["description"] == HOSTILE_TEXT
@@ -71,14 +71,14 @@ def test_vm_info_is_not_fooled_by_descriptions_and_snapshot_names(recorded):
 
 def test_vm_info_skips_junk_and_odd_lines(recorded):
     junk = "WARNING: no driver\n\t more of it\n"
-    assert parser.vm_info(junk + recorded("showvminfo_clone")) == parser.vm_info(
+    assert listings.vm_info(junk + recorded("showvminfo_clone")) == listings.vm_info(
         recorded("showvminfo_clone")
     )
 
 
 def test_vm_info_refuses_what_is_no_vm():
     with pytest.raises(VirtualBoxError, match="not understood"):
-        parser.vm_info("Oracle VirtualBox Command Line Management Interface\n")
+        listings.vm_info("Oracle VirtualBox Command Line Management Interface\n")
 
 
 @given(st.dictionaries(st.from_regex(r"[A-Za-z0-9() -]+", fullmatch=True), st.text()))
@@ -87,18 +87,18 @@ def test_tokens_round_trip(pairs):
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
     text = "".join(f"{quoted(key)}={quoted(value)}\n" for key, value in pairs.items())
-    assert dict(parser.tokens(text)) == pairs
+    assert dict(listings.tokens(text)) == pairs
 
 
 @given(st.text())
 def test_parsers_end_on_any_text(text):
-    list(parser.tokens(text))
-    parser.vm_list(text)
-    parser.media_list(text.replace("UUID: ", "uuid"))
+    list(listings.tokens(text))
+    listings.vm_list(text)
+    listings.media_list(text.replace("UUID: ", "uuid"))
 
 
 def test_settings_of_a_linked_clone(recorded):
-    found = parser.settings(recorded("settings_clone"))
+    found = listings.settings(recorded("settings_clone"))
     assert found["uuid"] == CLONE
     assert found["os_type"] == "Debian_64"
     assert found["extra_data"] == {"virtual.datacenter/managed-by": "lab"}
@@ -119,7 +119,7 @@ def test_settings_of_a_linked_clone(recorded):
 
 
 def test_settings_disks_with_their_parents(recorded):
-    found = parser.settings(recorded("settings_base"))
+    found = listings.settings(recorded("settings_base"))
     base, *above = found["disks"]
     assert base["location"] == "/srv/virtualbox/vms/base.vdi"
     assert [disk["parent"] for disk in above] == [base["uuid"], base["uuid"]]
@@ -128,7 +128,7 @@ def test_settings_disks_with_their_parents(recorded):
 
 
 def test_settings_hold_any_text(recorded):
-    found = parser.settings(recorded("settings_hostile"))
+    found = listings.settings(recorded("settings_hostile"))
     assert found["description"] == HOSTILE_TEXT
     assert found["groups"] == ["/b", "/a/c"]
     assert [item["name"] for item in found["snapshots"]] == [
@@ -140,11 +140,11 @@ def test_settings_hold_any_text(recorded):
 @pytest.mark.parametrize("text", ["", "<VirtualBox", "<VirtualBox/>"])
 def test_settings_refuse_what_is_broken(text):
     with pytest.raises(VirtualBoxError, match="settings file"):
-        parser.settings(text)
+        listings.settings(text)
 
 
 def test_medium_info(recorded):
-    found = parser.medium_info(recorded("showmediuminfo_base"))
+    found = listings.medium_info(recorded("showmediuminfo_base"))
     assert found["Location"] == "/srv/virtualbox/vms/base.vdi"
     assert found["Capacity"] == "64 MBytes"
     assert found["Parent UUID"] == "base"
@@ -154,20 +154,20 @@ def test_medium_info(recorded):
 
 
 def test_media_list(recorded):
-    media = parser.media_list(recorded("list_hdds"))
+    media = listings.media_list(recorded("list_hdds"))
     assert [disk["Parent UUID"] == "base" for disk in media] == [True, False, False]
     assert media[0]["Location"] == "/srv/virtualbox/vms/base.vdi"
     assert media[2]["Location"].startswith("/srv/virtualbox/vms/lab/gate01/Snapshots/")
 
 
 def test_default_folder(recorded):
-    assert parser.default_folder(recorded("list_systemproperties")) == "/srv/virtualbox/vms"
+    assert listings.default_folder(recorded("list_systemproperties")) == "/srv/virtualbox/vms"
     with pytest.raises(VirtualBoxError, match="machine folder"):
-        parser.default_folder("")
+        listings.default_folder("")
 
 
 def test_os_types_in_both_layouts(recorded):
-    assert "Debian_64" in parser.os_types(recorded("list_ostypes"))
-    assert parser.os_types("ID:          Debian_64\nDescription: Debian (64-bit)\n") == [
+    assert "Debian_64" in listings.os_types(recorded("list_ostypes"))
+    assert listings.os_types("ID:          Debian_64\nDescription: Debian (64-bit)\n") == [
         "Debian_64"
     ]

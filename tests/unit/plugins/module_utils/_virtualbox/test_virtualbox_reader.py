@@ -9,16 +9,14 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    read as reader,
+    read,
 )
 
 CLONE = "22222222-2222-4222-8222-222222222222"
@@ -27,9 +25,9 @@ CLONE = "22222222-2222-4222-8222-222222222222"
 @pytest.fixture
 def vm(recorded):
     def build(name: str, info: str = "") -> model.Vm:
-        return reader.build_vm(
-            parser.vm_info(recorded(f"showvminfo_{info or name}")),
-            parser.settings(recorded(f"settings_{name}")),
+        return read.build_vm(
+            listings.vm_info(recorded(f"showvminfo_{info or name}")),
+            listings.settings(recorded(f"settings_{name}")),
         )
 
     return build
@@ -102,45 +100,45 @@ def test_running_vm(vm):
 
 def test_find_uuid():
     listed = [("a", "1"), ("b", "2"), ("a", "3")]
-    assert reader.find_uuid(listed, "b") == "2"
-    assert reader.find_uuid(listed, "nosuch") == ""
-    assert reader.find_uuid(listed, "a", "3") == "3"
-    assert reader.find_uuid(listed, "c", "9") == ""
+    assert read.find_uuid(listed, "b") == "2"
+    assert read.find_uuid(listed, "nosuch") == ""
+    assert read.find_uuid(listed, "a", "3") == "3"
+    assert read.find_uuid(listed, "c", "9") == ""
     with pytest.raises(VirtualBoxError, match="2 VMs with the name 'a': 1, 3"):
-        reader.find_uuid(listed, "a")
+        read.find_uuid(listed, "a")
     with pytest.raises(VirtualBoxError, match="no VM 9, but one"):
-        reader.find_uuid(listed, "b", "9")
+        read.find_uuid(listed, "b", "9")
 
 
 def test_read_vm_that_is_gone(script, recorded_error):
     error = recorded_error("missing_vm")
     script.expect("showvminfo", "u", "--machinereadable", rc=error.rc, err=error.stderr)
-    assert reader.read_vm(script.client(), "u") is None
+    assert read.read_vm(script.client(), "u") is None
 
 
 def test_read_vm_reads_the_settings_file(script, recorded, tmp_path):
     text = recorded("showvminfo_clone").replace("/srv/virtualbox/vms/lab/gate01", str(tmp_path))
     script.expect("showvminfo", CLONE, "--machinereadable", out=text)
     (tmp_path / "gate01.vbox").write_text(recorded("settings_clone"), encoding="utf-8")
-    assert reader.read_vm(script.client(), CLONE).memory_mb == 1536
+    assert read.read_vm(script.client(), CLONE).memory_mb == 1536
 
 
 def test_read_vm_of_somebody_else(script, recorded):
     script.expect("showvminfo", CLONE, "--machinereadable", out=recorded("showvminfo_clone"))
     with pytest.raises(VirtualBoxError, match="cannot be read") as caught:
-        reader.read_vm(script.client(), CLONE)
+        read.read_vm(script.client(), CLONE)
     assert "as the user" in caught.value.hint
 
 
 def test_ancestors_are_asked_for_only_when_needed(script, vm):
     clone = vm("clone")
-    assert reader.with_ancestors(script.client(), clone, []) == clone
+    assert read.with_ancestors(script.client(), clone, []) == clone
     disk = clone.storage_attachments[0]
     info = "UUID: {}\nParent UUID: {}\nLocation: {}\n"
     script.expect("showmediuminfo", disk.medium, out=info.format("u2", "u1", disk.medium))
     script.expect("showmediuminfo", "u1", out=info.format("u1", "base", "/base.vdi"))
     wanted = replace(disk, medium="/base.vdi")
-    found = reader.with_ancestors(script.client(), clone, [wanted])
+    found = read.with_ancestors(script.client(), clone, [wanted])
     assert found.storage_attachments[0].ancestors == ("/base.vdi",)
 
 
@@ -149,18 +147,18 @@ def test_a_vm_with_linked_clones_is_not_removed(script, vm, recorded):
     with pytest.raises(
         VirtualBoxError, match="carries linked clones: /srv/virtualbox/vms/lab/gate01"
     ):
-        reader.disks_to_remove(script.client(), vm("base"))
+        read.disks_to_remove(script.client(), vm("base"))
     script.expect("list", "hdds", out=recorded("list_hdds"))
-    disks = reader.disks_to_remove(script.client(), vm("clone"))
+    disks = read.disks_to_remove(script.client(), vm("clone"))
     assert disks == ((vm("clone").storage_attachments[0].medium,), ())
 
 
 def test_os_type_must_be_known(script, recorded):
     script.expect("list", "ostypes", out=recorded("list_ostypes"))
-    reader.check_os_type(script.client(), "Debian_64")
+    read.check_os_type(script.client(), "Debian_64")
     script.expect("list", "ostypes", out=recorded("list_ostypes"))
     with pytest.raises(VirtualBoxError, match="no guest system 'Debian_65'") as caught:
-        reader.check_os_type(script.client(), "Debian_65")
+        read.check_os_type(script.client(), "Debian_65")
     assert "Debian_64" in caught.value.hint
 
 

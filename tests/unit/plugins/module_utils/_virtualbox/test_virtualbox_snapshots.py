@@ -14,13 +14,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
-    model as snapshot_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
-    notes as snapshot_notes,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
-    parse as snapshot_parser,
+    model,
+    notes,
+    parse,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot.model import (
     Snapshot,
@@ -64,7 +60,7 @@ def refused(vms, wish, children=None):
 
 
 def test_snapshots_of_a_settings_file(recorded):
-    found = snapshot_parser.snapshot_vm(recorded("settings_base"), "poweroff", "/x.vbox", MARK)
+    found = parse.snapshot_vm(recorded("settings_base"), "poweroff", "/x.vbox", MARK)
     assert (found.name, found.managed_by, found.settings_file) == ("lab-base", "lab", "/x.vbox")
     (only,) = found.snapshots
     assert (only.name, only.parent, only.online, only.description) == ("base", "", False, "")
@@ -78,7 +74,7 @@ def test_snapshots_of_a_settings_file(recorded):
 
 def test_hostile_snapshot_names_are_data(recorded):
     text = recorded("settings_hostile")
-    found = snapshot_parser.snapshot_vm(text, "poweroff", "", MARK)
+    found = parse.snapshot_vm(text, "poweroff", "", MARK)
     first, second = found.snapshots
     assert first.description == 'z"\nVMState="paused"'
     assert (second.name, second.parent, second.description) == ("s2", first.uuid, "")
@@ -86,10 +82,10 @@ def test_hostile_snapshot_names_are_data(recorded):
 
 
 def test_no_snapshots_and_online_ones(recorded):
-    found = snapshot_parser.snapshot_vm(recorded("settings_clone"), "poweroff", "", MARK)
+    found = parse.snapshot_vm(recorded("settings_clone"), "poweroff", "", MARK)
     assert found.snapshots == () and found.current == "" and found.modified
     text = recorded("settings_base").replace('name="base" ', 'name="base" stateFile="x.sav" ')
-    assert snapshot_parser.snapshot_vm(text, "poweroff", "", MARK).snapshots[0].online
+    assert parse.snapshot_vm(text, "poweroff", "", MARK).snapshots[0].online
 
 
 # --- planning ---------------------------------------------------------------------------------
@@ -206,7 +202,7 @@ def machines(draw):
         )
     current = draw(st.sampled_from([item.uuid for item in found])) if found else ""
     return {
-        "state": draw(st.sampled_from(snapshot_model.SETTLED_STATES)),
+        "state": draw(st.sampled_from(model.SETTLED_STATES)),
         "current": current,
         "modified": draw(st.booleans()),
         "snapshots": tuple(found),
@@ -251,20 +247,20 @@ def home(tmp_path, monkeypatch):
 
 def test_a_half_taken_set_is_undone():
     before = [vm("a", state="running"), vm("b", state="paused")]
-    note = snapshot_notes.make_note(snapshot_notes.TAKE, before, "new")
+    note = notes.make_note(notes.TAKE, before, "new")
     half = Snapshot("new", "u3", parent="u2", online=True)
     now = replace(vm("a", state="paused"), snapshots=(ONE, TWO, half), current="u3", modified=False)
-    undone = snapshot_notes.settled_vm(now, note)
+    undone = notes.settled_vm(now, note)
     assert undone.snapshots == (ONE, TWO)
     assert (undone.state, undone.current) == ("running", "u2")
     # One that was paused before stays so.
-    assert snapshot_notes.settled_vm(before[1], note) == before[1]
+    assert notes.settled_vm(before[1], note) == before[1]
     # When all are taken, only the power is owed.
-    finished = snapshot_notes.settled_vm(now, {**note, "phase": snapshot_notes.FINISH})
+    finished = notes.settled_vm(now, {**note, "phase": notes.FINISH})
     assert finished.snapshots == now.snapshots and finished.state == "running"
     # An older snapshot of that name is not ours.
-    old = snapshot_notes.make_note(snapshot_notes.TAKE, [now], "new")
-    assert snapshot_notes.half_taken(now, old) == ()
+    old = notes.make_note(notes.TAKE, [now], "new")
+    assert notes.half_taken(now, old) == ()
 
 
 @pytest.mark.parametrize(
@@ -279,38 +275,38 @@ def test_a_half_taken_set_is_undone():
     ],
 )
 def test_an_unfinished_restoration_is_undone(was, now, back, owed):
-    note = snapshot_notes.make_note(snapshot_notes.RESTORE, [vm(state=was)], "one")
+    note = notes.make_note(notes.RESTORE, [vm(state=was)], "one")
     guard = Snapshot(note["guard"], "g", parent="u2", online=was != "poweroff")
     found = vm(state=now, snapshots=(ONE, TWO, guard), current="g", modified=False)
-    assert snapshot_notes.goes_back(found, note) == back
-    assert snapshot_notes.power_owed(found, note, "saved" if back else now) == owed
-    undone = snapshot_notes.settled_vm(found, note)
+    assert notes.goes_back(found, note) == back
+    assert notes.power_owed(found, note, "saved" if back else now) == owed
+    undone = notes.settled_vm(found, note)
     assert undone.state == was and undone.snapshots == (ONE, TWO) and undone.current == "u2"
     # Put back already, and then killed.
     moved = replace(found, state="poweroff", current="u1")
-    assert snapshot_notes.goes_back(moved, note)
-    assert snapshot_notes.settled_vm(moved, note).current == "u2"
-    finished = snapshot_notes.settled_vm(moved, {**note, "phase": snapshot_notes.FINISH})
+    assert notes.goes_back(moved, note)
+    assert notes.settled_vm(moved, note).current == "u2"
+    finished = notes.settled_vm(moved, {**note, "phase": notes.FINISH})
     assert finished.current == "u1" and finished.snapshots == (ONE, TWO)
     assert finished.on == (was != "poweroff")
 
 
 def test_notes_are_found_by_any_of_their_vms(home):
-    note = snapshot_notes.make_note(snapshot_notes.TAKE, [vm("a"), vm("b")], "new")
-    place = snapshot_notes.journal_of(note)
+    note = notes.make_note(notes.TAKE, [vm("a"), vm("b")], "new")
+    place = notes.journal_of(note)
     place.begin(note)
     (home / ".virtual.datacenter" / "broken.json").write_text("{")
-    assert [item["id"] for item in snapshot_notes.notes_about(["uuid-b"])] == [note["id"]]
-    assert snapshot_notes.notes_about(["uuid-c"]) == []
+    assert [item["id"] for item in notes.notes_about(["uuid-b"])] == [note["id"]]
+    assert notes.notes_about(["uuid-c"]) == []
     place.end()
-    assert snapshot_notes.notes_about(["uuid-a"]) == []
+    assert notes.notes_about(["uuid-a"]) == []
 
 
 def test_locks_keep_a_second_run_out(tmp_path, script):
     folders = [str(tmp_path / name) for name in ("a", "b")]
     for folder in folders:
         os.mkdir(folder)
-    first, second = snapshot_notes.Locks(), snapshot_notes.Locks()
+    first, second = notes.Locks(), notes.Locks()
     # The same folder twice is one lock.
     first.take([*folders, folders[0]], script.client())
     with pytest.raises(BusyError):

@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    listings as parser,
+    listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import (
     Answer,
@@ -40,9 +40,9 @@ MISSING = Answer(1, "", "VBoxManage: error: Could not find a registered machine 
 
 @pytest.mark.parametrize("name", ["base", "clone", "hostile"])
 def test_the_settings_file_tells_what_showvminfo_tells(recorded, name):
-    info = parser.vm_info(recorded(f"showvminfo_{name}"))
+    info = listings.vm_info(recorded(f"showvminfo_{name}"))
     text = recorded(f"settings_{name}")
-    expected = model.describe_vm(reader.build_vm(info, parser.settings(text)))
+    expected = model.describe_vm(reader.build_vm(info, listings.settings(text)))
     path = info["scalars"]["CfgFile"]
     found = survey.describe(machine_file.machine_file(text, path))
     assert found == {key: expected[key] for key in found}

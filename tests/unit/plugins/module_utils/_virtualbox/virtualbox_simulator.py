@@ -10,9 +10,7 @@ from dataclasses import replace
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     extras,
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    settings as hardware,
+    settings,
 )
 
 TYPES = {value: key for key, value in model.NIC_TYPES.items()}
@@ -20,7 +18,7 @@ ADAPTERS = {value: key for key, value in model.ADAPTER_TYPES.items()}
 CONTROLLERS = {value: key for key, value in model.CONTROLLER_TYPES.items()}
 PROMISCUOUS = {value: key for key, value in model.PROMISCUOUS_MODES.items()}
 NETWORKS = {option: kind for kind, (option, _key) in model.NIC_NETWORKS.items()}
-HARDWARE = {item.option: item for item in hardware.TABLE}
+HARDWARE = {item.option: item for item in settings.TABLE}
 DEVICES = {value: key for key, value in model.ATTACHMENT_TYPES.items()}
 SCALARS = {
     "--cpus": ("cpus", int),
@@ -161,13 +159,13 @@ def do_modifyvm(vm, words):
         if option in HARDWARE:
             item = HARDWARE[option]
             value = item.value(words.pop(0))
-            vm = replace(vm, hardware=hardware.merged(vm.hardware, ((item.name, value),)))
+            vm = replace(vm, hardware=settings.merged(vm.hardware, ((item.name, value),)))
             continue
         if option.startswith("--boot"):
             order = list(dict(vm.hardware).get("boot_order", ["none"] * 4))
             order[int(option[-1]) - 1] = words.pop(0)
             pair = ("boot_order", tuple(order))
-            vm = replace(vm, hardware=hardware.merged(vm.hardware, (pair,)))
+            vm = replace(vm, hardware=settings.merged(vm.hardware, (pair,)))
             continue
         name, number = option.rstrip("0123456789"), int(option[len(option.rstrip("0123456789")) :])
         if name.startswith("--uart"):

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
-    recovery as saves,
+    recovery,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
@@ -35,7 +35,7 @@ class Clock:
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("VBOX_USER_HOME", str(tmp_path))
-    monkeypatch.setattr(saves.world, "services", frozenset)
+    monkeypatch.setattr(recovery.instance, "services", frozenset)
     return tmp_path
 
 
@@ -51,7 +51,7 @@ def warnings():
 
 @pytest.fixture
 def watcher(clock, warnings):
-    return saves.Saves(warnings.append, clock.sleep, clock)
+    return recovery.Saves(warnings.append, clock.sleep, clock)
 
 
 def test_nothing_is_done_to_whole_settings(home, watcher, clock, warnings):
@@ -91,7 +91,7 @@ def test_a_save_under_way_is_left_to_virtualbox(home, watcher, clock, warnings):
 
 def test_a_service_without_settings_is_waited_for(home, watcher, clock, monkeypatch):
     running = [4711]
-    monkeypatch.setattr(saves.world, "services", lambda: list(running))
+    monkeypatch.setattr(recovery.instance, "services", lambda: list(running))
     (home / "VirtualBox.xml-prev").write_text("<old/>")
     clock.at[6.0] = running.clear
     watcher.finish_settings()
@@ -100,7 +100,7 @@ def test_a_service_without_settings_is_waited_for(home, watcher, clock, monkeypa
 
 
 def test_a_service_that_does_not_end_is_an_error(home, watcher, monkeypatch):
-    monkeypatch.setattr(saves.world, "services", lambda: [4711])
+    monkeypatch.setattr(recovery.instance, "services", lambda: [4711])
     (home / "VirtualBox.xml-prev").write_text("<old/>")
     with pytest.raises(VirtualBoxError, match="4711"):
         watcher.finish_settings()
@@ -129,9 +129,9 @@ def test_home_of_the_settings(monkeypatch, tmp_path, platform, expected):
     for name in ("VBOX_USER_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(saves.os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(saves.sys, "platform", platform)
-    assert saves.settings_home() == str(tmp_path / expected)
+    monkeypatch.setattr(recovery.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(recovery.sys, "platform", platform)
+    assert recovery.settings_home() == str(tmp_path / expected)
 
 
 def test_a_reader_waits_between_the_renames(tmp_path):
@@ -140,17 +140,17 @@ def test_a_reader_waits_between_the_renames(tmp_path):
     (tmp_path / "vm.vbox-tmp").write_text("<next/>")
     second = threading.Timer(0.1, (tmp_path / "vm.vbox-tmp").rename, [path])
     second.start()
-    assert saves.read_settings(str(path)) == b"<next/>"
+    assert recovery.read_settings(str(path)) == b"<next/>"
     second.join()
 
 
 @pytest.mark.parametrize("copies", [(), ("vm.vbox-prev",)])
 def test_a_reader_does_not_wait_for_ever(tmp_path, monkeypatch, copies):
-    monkeypatch.setattr(saves, "SAVE_SECONDS", 0.02)
+    monkeypatch.setattr(recovery, "SAVE_SECONDS", 0.02)
     for name in copies:
         (tmp_path / name).write_text("<old/>")
     with pytest.raises(FileNotFoundError):
-        saves.read_settings(str(tmp_path / "vm.vbox"))
+        recovery.read_settings(str(tmp_path / "vm.vbox"))
 
 
 @pytest.mark.parametrize(
@@ -159,10 +159,10 @@ def test_a_reader_does_not_wait_for_ever(tmp_path, monkeypatch, copies):
 def test_a_saved_state_that_the_file_does_not_name(tmp_path, attribute, folder):
     path = str(tmp_path / "vm.vbox")
     text = f'<Machine {attribute}stateFile="Snapshots/1.sav"/>'.encode()
-    assert saves.unnamed_state(text, path) == ""
+    assert recovery.unnamed_state(text, path) == ""
     (tmp_path / folder).mkdir()
     (tmp_path / folder / "1.sav").touch()
     (tmp_path / folder / "2.vdi").touch()
-    assert saves.unnamed_state(text, path) == ""
+    assert recovery.unnamed_state(text, path) == ""
     (tmp_path / folder / "2.sav").touch()
-    assert saves.unnamed_state(text, path) == "2.sav"
+    assert recovery.unnamed_state(text, path) == "2.sav"
