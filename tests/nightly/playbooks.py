@@ -59,7 +59,7 @@ def run(ssh: Path, playbook: Path, **variables: Any) -> dict[str, int]:
         **variables,
     }
     inventory = ssh.with_name("inventory.json")
-    groups = {"virtualbox_hosts": {"hosts": {"vboxhost": host}}}
+    groups = {"machine_hosts": {"hosts": {"vboxhost": host}}}
     inventory.write_text(json.dumps({"all": {"children": groups}}), encoding="utf-8")
     began = time.monotonic()
     # In a file, so that a person can follow what takes hours.

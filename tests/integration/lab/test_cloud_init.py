@@ -46,9 +46,9 @@ def image(suite: str) -> Path:
     """A machine image that has this release's cloud-init."""
     found = sorted(CACHE.glob(f"lab-image-{suite}-*/rootfs"), key=lambda path: path.stat().st_mtime)
     if not found:
-        playbook = [ROOT / ".venv/bin/ansible-playbook", "-e", f"lab_suite={suite}"]
+        playbook = [ROOT / ".venv/bin/ansible-playbook", "-e", f"provider_lab_suite={suite}"]
         subprocess.run(
-            [*playbook, "-e", f"lab_cache_dir={CACHE}", ROOT / "tests/integration/lab/image.yml"],
+            [*playbook, "-e", f"provider_lab_cache_dir={CACHE}", ROOT / "tests/integration/lab/image.yml"],
             check=True,
             cwd=ROOT,
         )

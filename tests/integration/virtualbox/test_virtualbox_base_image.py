@@ -51,7 +51,7 @@ def room(world, tmp_path, boot_disk):
 @pytest.fixture
 def play(world, room, tmp_path):
     """Runs the playbook up to its end, or up to the name of a task, where it is killed."""
-    inventory = {"virtualbox_hosts": {"hosts": {"host1": {}}}}
+    inventory = {"machine_hosts": {"hosts": {"host1": {}}}}
     (tmp_path / "inventory.json").write_text(json.dumps({"all": {"children": inventory}}))
 
     def run(*options, playbook=PLAYBOOK, until=None, ok=True, **more):

@@ -1,0 +1,204 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Role provider_virtualbox through ansible-playbook: three machines of a small data center."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+
+import pytest
+
+MACHINES = ("gate01", "lb01", "cp01")
+
+
+def nic(number, kind, segment, mac):
+    return {
+        "number": number,
+        "name": segment or "uplink",
+        "kind": kind,
+        "segment": segment,
+        "mac": mac,
+    }
+
+
+PLAN = {
+    "gate01": [
+        nic(1, "nat", None, "02:5e:00:00:00:01"),
+        nic(2, "internal", "edge", "02:5e:00:00:00:02"),
+        nic(3, "internal", "control", "02:5e:00:00:00:03"),
+    ],
+    "lb01": [nic(1, "internal", "edge", "02:5e:00:00:01:01")],
+    "cp01": [nic(1, "internal", "control", "02:5e:00:00:02:01")],
+}
+
+ADDRESSES = {"lb01": "10.10.0.11", "cp01": "10.10.1.11"}
+
+
+def inventory(world, machines) -> dict:
+    """One VirtualBox host, this one, and the machines that live on it."""
+    plan = {
+        name: {
+            "name": name,
+            "fqdn": f"{name}.dc.internal",
+            "segment": None,
+            "address": ADDRESSES.get(name),
+            "cpus": 2,
+            "memory_mb": 64,
+            "host": "host1",
+            "nics": nics,
+        }
+        for name, nics in machines.items()
+    }
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "provider_datacenter": "lab",
+        "provider_virtualbox_folder": str(world.vms),
+        "provider_plan": {"machines": "{{ plan }}"},
+        "provider_machine": "{{ plan[inventory_hostname] }}",
+        "provider_seed_path": f"{world.folder}/{{{{ inventory_hostname }}}}.iso",
+        "provider_published_ports": [
+            {"name": "ssh", "host_port": 2270, "guest_port": 22},
+            {"name": "api", "host_port": 6470, "guest_port": 6443},
+        ],
+        "provider_virtualbox_base_size_mb": 64,
+        "provider_virtualbox_driver_required": False,
+        "plan": plan,
+    }
+    groups = {
+        "machines": {"hosts": {name: {} for name in machines}},
+        "hypervisors": {"hosts": {"host1": {}}},
+    }
+    return {"all": {"vars": variables, "children": groups}}
+
+
+@pytest.fixture
+def play(world):
+    """Runs entry points of the role; gives the number of changed tasks, and the output."""
+
+    def run(*steps, machines=None, check=False, ok=True, **more):
+        machines = machines or PLAN
+        for name in machines:
+            (world.folder / f"{name}.iso").write_bytes(bytes(102400))
+        role = "virtual.datacenter.provider_virtualbox"
+        plays = [
+            {
+                "hosts": hosts,
+                "gather_facts": False,
+                "tasks": [{"ansible.builtin.include_role": {"name": role, "tasks_from": entry}}],
+            }
+            for hosts, entry in steps
+        ]
+        (world.folder / "play.yml").write_text(json.dumps(plays))
+        (world.folder / "inventory.json").write_text(json.dumps(inventory(world, machines)))
+        process = world.start_playbook(
+            "--inventory=inventory.json",
+            f"--extra-vars={json.dumps(more)}",
+            *(("--check", "--diff") if check else ()),
+            "play.yml",
+            cwd=world.folder,
+            ANSIBLE_FORKS="8",
+        )
+        output, _none = process.communicate(timeout=300)
+        assert (process.returncode == 0) == ok, output
+        changed = sum(int(number) for number in re.findall(r"\bchanged=(\d+)", output))
+        return changed, output
+
+    return run
+
+
+ALL = (("hypervisors", "preflight"), ("hypervisors", "prepare"), ("machines", "define"))
+
+
+def test_a_data_center_is_defined_and_destroyed(world, play):
+    world.vbox(
+        "createvm", "--name", "precious", "--basefolder", str(world.folder / "own"), "--register"
+    )
+    foreseen, _output = play(*ALL, check=True)
+    assert foreseen == 5
+    assert world.names() == ['"precious"']
+
+    changed, _output = play(*ALL)
+    assert changed == 5
+    assert world.names() == sorted(f'"{name}"' for name in (*MACHINES, "lab-base", "precious"))
+    again, _output = play(*ALL)
+    assert again == 0
+    checked, _output = play(*ALL, check=True)
+    assert checked == 0
+
+    vms = {vm["name"]: vm for vm in world.run("virtualbox_vm_info", managed_by="lab")["vms"]}
+    gate = vms["gate01"]
+    assert (gate["cpus"], gate["memory_mb"], gate["groups"]) == (2, 64, ["/lab"])
+    assert [(card["type"], card["network"]) for card in gate["nics"]] == (
+        [("nat", None), ("internal", "lab-edge"), ("internal", "lab-control")]
+    )
+    rules = gate["nics"][0]["port_forwards"]
+    assert [(rule["name"], rule["host_address"], rule["host_port"]) for rule in rules] == (
+        [("api", "127.0.0.1", 6470), ("ssh", "127.0.0.1", 2270)]
+    )
+    assert [card["mac"] for card in vms["cp01"]["nics"]] == ["02:5e:00:00:02:01"]
+    assert [vms[name]["address"] for name in MACHINES] == [None, "10.10.0.11", "10.10.1.11"]
+    assert vms["lab-base"]["address"] is None
+    seeds = [item["medium"] for item in vms["lb01"]["storage_attachments"] if item["type"] == "dvd"]
+    assert seeds == [f"{world.folder}/lb01.iso"]
+    assert vms["lab-base"]["nics"] == []
+
+    # One machine has lost its definition to somebody's hands; only that one is repaired.
+    world.vbox("modifyvm", "cp01", "--cpus", "1")
+    repaired, _output = play(*ALL)
+    assert repaired == 1
+
+    foreseen, _output = play(("hypervisors", "destroy"), check=True)
+    assert foreseen == 1 and len(world.names()) == 5
+    changed, _output = play(("hypervisors", "destroy"))
+    assert changed == 2
+    assert world.names() == ['"precious"']
+    assert os.listdir(world.vms) == []
+    assert (world.folder / "lb01.iso").exists()
+    again, _output = play(("hypervisors", "destroy"))
+    assert again == 0
+
+
+def test_a_vm_of_the_user_with_the_name_of_a_machine(world, play):
+    world.vbox(
+        "createvm", "--name", "cp01", "--basefolder", str(world.folder / "own"), "--register"
+    )
+    before = world.run("virtualbox_vm_info")["vms"]
+    _changed, output = play(*ALL, ok=False)
+    assert "was not made by this collection" in output
+    play(("hypervisors", "destroy"))
+    assert world.names() == ['"cp01"']
+    assert world.run("virtualbox_vm_info")["vms"] == before
+
+
+def test_an_image_and_the_power(world, play, boot_disk):
+    image = world.folder / "image.raw"
+    image.write_bytes(boot_disk)
+    # Without the kernel driver only NAT works, so this machine has no internal network.
+    solo = {"solo": [nic(1, "nat", None, "02:5e:00:00:03:01")]}
+    options = {"provider_virtualbox_base_medium_path": str(image)}
+    nowhere = {"provider_virtualbox_base_medium_path": "/nonexistent"}
+    play(("hypervisors", "preflight"), ok=False, machines=solo, **nowhere)
+    full = {**options, "provider_disk_space_mb": 10**9}
+    assert "of free disk" in play(("hypervisors", "preflight"), ok=False, machines=solo, **full)[1]
+    assert play(*ALL, ("machines", "start"), machines=solo, **options)[0] == 4
+    assert play(*ALL, ("machines", "start"), machines=solo, **options)[0] == 0
+    console = world.vms / "lab" / "solo" / "Logs" / "console.log"
+    end = time.monotonic() + 60
+    while not console.exists() or not console.read_bytes().startswith(b"ALIVE"):
+        assert time.monotonic() < end, "the machine prints nothing"
+        time.sleep(0.2)
+    force = {"provider_power_cut": True}
+    assert play(("machines", "stop"), machines=solo, **force)[0] == 1
+    assert play(("machines", "stop"), machines=solo, **force)[0] == 0
+    play(("machines", "start"), machines=solo)
+    assert play(("hypervisors", "destroy"), machines=solo)[0] == 2
+    assert os.listdir(world.vms) == []
+    # What is not defined is no failure to stop, and one to start.
+    assert play(("machines", "stop"), machines=solo)[0] == 0
+    assert "define it first" in play(("machines", "start"), machines=solo, ok=False)[1]
