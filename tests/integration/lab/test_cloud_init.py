@@ -47,8 +47,9 @@ def image(suite: str) -> Path:
     found = sorted(CACHE.glob(f"lab-image-{suite}-*/rootfs"), key=lambda path: path.stat().st_mtime)
     if not found:
         playbook = [ROOT / ".venv/bin/ansible-playbook", "-e", f"provider_lab_suite={suite}"]
+        cache = ["-e", f"provider_lab_cache_dir={CACHE}"]
         subprocess.run(
-            [*playbook, "-e", f"provider_lab_cache_dir={CACHE}", ROOT / "tests/integration/lab/image.yml"],
+            [*playbook, *cache, ROOT / "tests/integration/lab/image.yml"],
             check=True,
             cwd=ROOT,
         )

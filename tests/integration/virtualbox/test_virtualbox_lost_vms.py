@@ -10,8 +10,8 @@ import shutil
 import time
 
 import pytest
-from test_virtualbox_inventory import inventory  # noqa: F401
 from test_provider_virtualbox import ALL, play  # noqa: F401
+from test_virtualbox_inventory import inventory  # noqa: F401
 from test_virtualbox_vm import base, clone, disk  # noqa: F401
 
 MODULE = "virtualbox_vm"
