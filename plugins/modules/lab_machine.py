@@ -84,6 +84,19 @@ options:
     type: str
     choices: [auto, v1, v2]
     default: auto
+  cpus:
+    description: Processor time that the machine may use, in whole processors. Unset is no limit.
+    type: int
+  memory_mb:
+    description:
+      - The memory in MiB that the machine may use, page cache included. Unset is no limit.
+      - Programs in the machine still read the memory of the host from C(/proc/meminfo).
+    type: int
+  processes:
+    description:
+      - How many processes and threads the machine may have.
+      - Unset is as many as a kernel with that memory allows, 8 for each MiB of O(memory_mb).
+    type: int
   force:
     description: Cut the power instead of shutting down.
     type: bool
@@ -136,6 +149,8 @@ EXAMPLES = r"""
     nics:
       - {number: 1, mac: "02:00:00:00:01:11", segment: edge}
     bridges: {edge: br-edge}
+    cpus: 1
+    memory_mb: 512
   register: machine
 
 - name: Say whether the machine must be restarted for its new definition
@@ -195,6 +210,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
     folders,
+    limits,
     lxc,
     machine,
     machine_host,
@@ -236,6 +252,9 @@ def argument_spec() -> dict[str, Any]:
         "bridges": {"type": "dict", "default": {}},
         "mounts": {"type": "list", "elements": "dict", "default": [], "options": mount},
         "cgroup_mode": {"type": "str", "choices": ["auto", "v1", "v2"], "default": "auto"},
+        "cpus": {"type": "int"},
+        "memory_mb": {"type": "int"},
+        "processes": {"type": "int"},
         "force": {"type": "bool", "default": False},
         "allow_power_cycle": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 60},
@@ -251,6 +270,9 @@ def check(params: dict[str, Any]) -> None:
         problem = "all_machines goes with state absent only."
     if params["all_machines"] == (params["name"] is not None):
         problem = "Give either the machine's name or all_machines."
+    for name in ("cpus", "memory_mb", "processes"):
+        if params[name] is not None and params[name] < 1:
+            problem = f"{name} is to be at least 1, found {params[name]}."
     if problem:
         raise LabError(problem, "bad_option")
     if platform.system() != "Linux" or os.geteuid() != 0:
@@ -335,6 +357,9 @@ def plan(
             mounts=[*host.image_mounts(lower), *[lxc.Mount(**mount) for mount in params["mounts"]]],
             modules=modules.tree(params["root_dir"]),
             cgroup_mode=mode,
+            limits=limits.Limits(
+                cgroups.detect_mode(), params["cpus"], params["memory_mb"], params["processes"]
+            ),
         )
         wanted = machine.definition(host.directory, lxc.render(definition), digests)
     elif machine.CONFIG in actual.definition or check_mode:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import cgroups, names
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.limits import Limits
 
 # These folders are written by the kernel's overlay driver or by databases: they may not lie on the
 # machine's overlay.
@@ -54,6 +55,7 @@ class Definition:
     mounts: Sequence[Mount]
     modules: str
     cgroup_mode: str
+    limits: Limits
 
     @property
     def directory(self) -> str:
@@ -90,6 +92,7 @@ def render(machine: Definition) -> str:
         "lxc.apparmor.profile = unconfined",
         f"lxc.cap.drop = {DROPPED_CAPABILITIES}",
         f"lxc.cgroup.dir = {cgroups.path(machine.datacenter, machine.name)}",
+        *machine.limits.lines(),
         # With a writable /sys systemd-networkd would wait for ever for a udev that does not run
         # here.
         f"lxc.mount.auto = {auto}",

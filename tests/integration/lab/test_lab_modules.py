@@ -316,6 +316,35 @@ def test_a_new_definition_waits_for_the_next_start(root: str, definition: dict[s
     assert "02:00:5e:00:53:02" in inside(root, "cat", "/sys/class/net/eth1/address")
 
 
+BUSY = """
+import resource, subprocess, time
+began = time.monotonic()
+busy = [subprocess.Popen(["timeout", "4", "sh", "-c", "while :; do :; done"]) for _ in range(2)]
+for process in busy:
+    process.wait()
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(time.monotonic() - began, used.ru_utime + used.ru_stime)
+"""
+
+
+def test_a_machine_gets_no_more_than_its_size(root: str, definition: dict[str, Any]) -> None:
+    network(root)
+    machine(root, cpus=1, memory_mb=192, processes=300, **definition)
+    deadline = time.monotonic() + 120
+    while "running" not in inside(root, "sh", "-c", "systemctl is-system-running; true"):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    hungry = "python3 -c \"b'x' * ({} << 20)\" 2>/dev/null && echo fits || echo killed"
+    assert inside(root, "sh", "-c", hungry.format(64)).strip() == "fits"
+    assert inside(root, "sh", "-c", hungry.format(400)).splitlines()[-1] == "killed"
+    many = "import subprocess\ntry:\n    [subprocess.Popen(['sleep', '60']) for _ in range(400)]"
+    many += "\nexcept BlockingIOError as error:\n    print('no more')"
+    assert inside(root, "python3", "-c", many).strip() == "no more"
+    # Two busy processes share one processor.
+    wall, used = map(float, inside(root, "python3", "-c", BUSY).split())
+    assert used < 1.3 * wall
+
+
 def test_a_shutdown_is_clean(root: str, definition: dict[str, Any]) -> None:
     network(root)
     machine(root, **definition)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
+    limits,
     lxc,
     machine,
     machine_host,
@@ -25,6 +26,7 @@ DEFINITION = lxc.Definition(
     mounts=[lxc.Mount("/cache/with blank", "/srv/kubernetes"), lxc.Mount("/w", "/srv/w", False)],
     modules="/lib/modules",
     cgroup_mode="v1",
+    limits=limits.Limits("v1", cpus=2, memory_mb=512),
 )
 CONFIG = lxc.render(DEFINITION)
 SEED = {"meta-data": "aa", "user-data": "bb"}
@@ -219,3 +221,32 @@ def test_groups_of_one_machine_are_removed_and_no_others(tmp_path) -> None:  # t
     assert cgroups.left(cgroups.path("lab"), root=str(tmp_path)) == [
         str(tmp_path / "pids" / cgroups.OURS / "lab")
     ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lines"),
+    [
+        (
+            limits.Limits("v1", 2, 512),
+            [
+                "lxc.cgroup.cpu.cfs_period_us = 100000",
+                "lxc.cgroup.cpu.cfs_quota_us = 200000",
+                "lxc.cgroup.memory.limit_in_bytes = 512M",
+                "lxc.cgroup.pids.max = 4096",
+            ],
+        ),
+        (
+            limits.Limits("v2", 1, 64, 100),
+            [
+                "lxc.cgroup2.cpu.max = 100000 100000",
+                "lxc.cgroup2.memory.max = 64M",
+                "lxc.cgroup2.pids.max = 100",
+            ],
+        ),
+        (limits.Limits("v1"), []),
+    ],
+)
+def test_the_size_of_a_machine_limits_it(wanted: limits.Limits, lines: list[str]) -> None:
+    assert wanted.lines() == lines
+    config = lxc.render(replace(DEFINITION, limits=wanted))
+    assert [line for line in config.splitlines() if "cgroup" in line and line in lines] == lines
