@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.ansible.utils.plugins.filter import ipaddr
+from ansible_collections.ansible.utils.plugins.test import in_any_network, ip_address
 from ansible_collections.virtual.datacenter.plugins.filter.as_list import as_list
 
 
@@ -32,6 +34,10 @@ def role_templar(role: Path, **given: Any) -> Templar:
         text = (role / name / "main.yml").read_text(encoding="utf-8")
         variables.update(trusted(yaml.safe_load(text)))
     templar = Templar(loader=DataLoader(), variables={**variables, **given})
-    # Ansible finds filters of collections only when it was started as a program.
-    templar._engine.environment.filters["virtual.datacenter.as_list"] = as_list
+    # Ansible finds filters and tests of collections only when it was started as a program.
+    environment = templar._engine.environment
+    environment.filters["virtual.datacenter.as_list"] = as_list
+    environment.filters["ansible.utils.ipaddr"] = ipaddr.FilterModule().filters()["ipaddr"]
+    for module, name in ((in_any_network, "in_any_network"), (ip_address, "ip_address")):
+        environment.tests[f"ansible.utils.{name}"] = module.TestModule().tests()[name]
     return templar
