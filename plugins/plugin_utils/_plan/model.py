@@ -54,7 +54,6 @@ class Segment:
     name: str
     subnet: str
     prefix: int
-    netmask: str
     router: str
     dhcp_start: str | None
     dhcp_end: str | None

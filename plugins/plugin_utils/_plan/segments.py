@@ -38,7 +38,6 @@ class Segment:
             name=self.name,
             subnet=str(self.network),
             prefix=self.network.prefixlen,
-            netmask=str(self.network.netmask),
             router=str(self.router),
             dhcp_start=str(self.dhcp_start) if self.dhcp_start else None,
             dhcp_end=str(self.dhcp_end) if self.dhcp_end else None,

@@ -87,7 +87,7 @@ def test_a_good_plan_has_no_problems_and_every_address() -> None:
         "segment": "edge",
     }
     assert plan["segments"]["edge"]["router"] == "10.70.1.1"
-    assert plan["segments"]["edge"]["netmask"] == "255.255.255.0"
+    assert plan["segments"]["edge"]["prefix"] == 24
     assert [nic["name"] for nic in plan["machines"]["gate01"]["nics"]] == [
         "uplink",
         "edge",
