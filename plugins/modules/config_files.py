@@ -175,14 +175,12 @@ import tempfile
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import (
-    ConfigError,
-    Runner,
-)
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import Runner
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.files import File
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.services import (
     Services,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 
 SPEC: dict[str, t.Any] = {
     "files": {
@@ -234,7 +232,7 @@ class QuietModule(AnsibleModule):  # type: ignore[misc] # Ansible has no types.
 
 def converge(module: QuietModule) -> tuple[list[File], Services]:
     """What differs, and what the services need; done unless this is check mode."""
-    runner = Runner(module, module.params["timeout_seconds"])
+    runner = Runner(module.params["timeout_seconds"])
     differing = [file for file in map(File, module.params["files"]) if file.differs]
     changed = [file.path for file in differing]
     services = Services(runner, module.params["services"], changed)
@@ -246,7 +244,7 @@ def converge(module: QuietModule) -> tuple[list[File], Services]:
     try:
         for file in differing:
             file.prepare(runner)
-    except ConfigError:
+    except TaskError:
         for file in differing:
             file.discard()
         raise
@@ -262,8 +260,11 @@ def main() -> None:
     invocation = module.without_contents()
     try:
         differing, services = converge(module)
-    except (ConfigError, OSError, ValueError) as error:
-        module.fail_json(msg=str(error), invocation=invocation)
+    except TaskError as error:
+        module.fail_json(**error.as_result(), invocation=invocation)
+    except (OSError, ValueError) as error:
+        code = "OS_ERROR" if isinstance(error, OSError) else "BAD_OPTION"
+        module.fail_json(msg=str(error), error_code=code, invocation=invocation)
     done = [
         {"name": name, "actions": actions} for name, actions in services.plan.items() if actions
     ]

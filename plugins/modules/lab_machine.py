@@ -199,7 +199,7 @@ error_code:
   description: A word that names the kind of error.
   returned: failure
   type: str
-  sample: network_missing
+  sample: NETWORK_MISSING
 """
 
 import os
@@ -207,6 +207,7 @@ import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
     folders,
@@ -220,7 +221,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     seed,
     state,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import LabError
 
 ALL_MACHINES = "all machines"
 
@@ -274,10 +274,11 @@ def check(params: dict[str, Any]) -> None:
         if params[name] is not None and params[name] < 1:
             problem = f"{name} is to be at least 1, found {params[name]}."
     if problem:
-        raise LabError(problem, "bad_option")
+        raise TaskError(problem, error_code="BAD_OPTION")
     if platform.system() != "Linux" or os.geteuid() != 0:
-        raise LabError(
-            "The lab needs root on Linux: set become, or use a hypervisor as provider.", "not_root"
+        raise TaskError(
+            "The lab needs root on Linux: set become, or use a hypervisor as provider.",
+            error_code="NOT_ROOT",
         )
 
 
@@ -288,11 +289,11 @@ def nics_of(params: dict[str, Any]) -> list[lxc.Nic]:
             names.UPLINK_BRIDGE if nic["kind"] == "nat" else params["bridges"].get(nic["segment"])
         )
         if bridge is None:
-            raise LabError(
+            raise TaskError(
                 f"NIC {nic['number']} of {params['name']} is on segment '{nic['segment']}',"
                 " which has no bridge. "
                 f"Known segments: {', '.join(params['bridges']) or 'none'}.",
-                "unknown_segment",
+                error_code="UNKNOWN_SEGMENT",
             )
         nics.append(lxc.Nic(nic["number"], nic["mac"].lower(), bridge))
     return nics
@@ -366,9 +367,9 @@ def plan(
         # Without an image only the power is asked for: the definition stays as it is.
         wanted = dict(actual.definition)
     else:
-        raise LabError(
+        raise TaskError(
             f"The machine {params['name']} is not defined: give image, seed_path and nics.",
-            "not_defined",
+            error_code="NOT_DEFINED",
         )
     return machine.plan_present(
         actual, wanted, params["state"], params["force"], params["allow_power_cycle"]
@@ -412,10 +413,10 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             host.apply(action, planned.wanted, files)
         left = plan(host, host.read(), params, digests, check_mode)
         if left.actions:
-            raise LabError(
+            raise TaskError(
                 f"The machine {params['name']} is not as planned after all steps, still to do: "
                 + ", ".join(map(str, left.actions)),
-                "not_as_planned",
+                error_code="NOT_AS_PLANNED",
                 actions=actions,
             )
         planned = left
@@ -432,7 +433,7 @@ def main() -> None:
     )
     try:
         result = run(module.params, module.check_mode)
-    except LabError as error:
+    except TaskError as error:
         module.fail_json(**error.as_result())
     else:
         if result.get("machine", {}).get("restart_required"):

@@ -163,7 +163,7 @@ error_code:
   description: A word that names the kind of error.
   returned: failure
   type: str
-  sample: port_in_use
+  sample: PORT_IN_USE
 """
 
 import os
@@ -171,8 +171,8 @@ import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import names, state
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import LabError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import (
     LabNetwork,
@@ -202,10 +202,11 @@ def check(params: dict[str, Any]) -> None:
     if not problem and len(set(host_ports)) != len(host_ports):
         problem = f"Published host ports must differ, found {host_ports}"
     if problem:
-        raise LabError(problem, "bad_option")
+        raise TaskError(problem, error_code="BAD_OPTION")
     if platform.system() != "Linux" or os.geteuid() != 0:
-        raise LabError(
-            "The lab needs root on Linux: set become, or use a hypervisor as provider.", "not_root"
+        raise TaskError(
+            "The lab needs root on Linux: set become, or use a hypervisor as provider.",
+            error_code="NOT_ROOT",
         )
 
 
@@ -231,10 +232,10 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             lab.apply(action)
         left = state.plan(lab.read(), wanted)
         if left:
-            raise LabError(
+            raise TaskError(
                 "The network is not as planned after all steps, still to do: "
                 + ", ".join(map(str, left)),
-                "not_as_planned",
+                error_code="NOT_AS_PLANNED",
                 actions=result["actions"],
             )
     if params["state"] == "present":
@@ -246,7 +247,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
         result = run(module.params, module.check_mode)
-    except LabError as error:
+    except TaskError as error:
         module.fail_json(**error.as_result())
     else:
         module.exit_json(**result)

@@ -164,11 +164,11 @@ import shutil
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import build as building
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import disk as disks
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import folder
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import layout as layouts
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
 
 Params = t.Dict[str, t.Any]
 
@@ -179,10 +179,10 @@ def decide(params: Params, found: disks.Found) -> list[str]:
     if said and said.state == "complete" and said.inputs == params["inputs"]:
         return [] if has_manifest(params) else ["manifest"]
     if found.used_by:
-        raise ImageError(
+        raise TaskError(
             f"An image is to be written to {disk}, and that is in use: {found.used_by}. "
             "Choose another one (disk).",
-            "disk_in_use",
+            error_code="DISK_IN_USE",
         )
     if said and said.state == "building":
         return ["clear", "build", "manifest"]
@@ -194,10 +194,10 @@ def decide(params: Params, found: disks.Found) -> list[str]:
         else f"data, the first of it at byte {found.content_at}"
     )
     if not params["erase_disk"]:
-        raise ImageError(
+        raise TaskError(
             f"An image is only written to an empty disk, and {disk} holds {what}. Give it an empty "
             "disk (disk), or allow all that is on it to be lost (erase_disk).",
-            "disk_not_empty",
+            error_code="DISK_NOT_EMPTY",
         )
     return ["clear", "build", "manifest"]
 
@@ -269,8 +269,9 @@ def write(params: Params, layout: layouts.Layout, steps: list[str], said: list[s
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ImageError(
-                f"Another build uses {params['work_dir']}: wait for it, or change work_dir.", "busy"
+            raise TaskError(
+                f"Another build uses {params['work_dir']}: wait for it, or change work_dir.",
+                error_code="BUSY",
             ) from error
         # What a killed run has left.
         shutil.rmtree(work, ignore_errors=True)
@@ -289,8 +290,9 @@ def write(params: Params, layout: layouts.Layout, steps: list[str], said: list[s
 def ensure(params: Params, check: bool) -> dict[str, t.Any]:
     """Bring the disk to what is wanted."""
     if not re.match(r"^[0-9a-f]{64}$", params["inputs"]):
-        raise ImageError(
-            f"inputs has to be 64 hexadecimal digits, found '{params['inputs']}'.", "bad_option"
+        raise TaskError(
+            f"inputs has to be 64 hexadecimal digits, found '{params['inputs']}'.",
+            error_code="BAD_OPTION",
         )
     size = wanted_file_size(params)
     found = disks.Found(size, None, None, "") if size is not None else disks.look(params["disk"])
@@ -360,11 +362,11 @@ def main() -> None:
     )
     try:
         module.exit_json(**ensure(module.params, module.check_mode))
-    except ImageError as error:
-        module.fail_json(msg=str(error), error_code=error.code)
+    except TaskError as error:
+        module.fail_json(**error.as_result())
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        module.fail_json(msg=f"{error.strerror}{where}", error_code="os_error")
+        module.fail_json(msg=f"{error.strerror}{where}", error_code="OS_ERROR")
 
 
 if __name__ == "__main__":

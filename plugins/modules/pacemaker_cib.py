@@ -272,7 +272,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import ensure, errors
-from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.command import client_of
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.client import Client
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -325,7 +325,7 @@ def argument_spec() -> dict[str, t.Any]:
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
-        result = ensure.ensure(client_of(module), module.params, module.check_mode)
+        result = ensure.ensure(Client(module.tmpdir), module.params, module.check_mode)
     except errors.PacemakerError as error:
         module.fail_json(**error.as_result())
     for warning in result.pop("warnings"):

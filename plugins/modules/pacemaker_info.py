@@ -109,7 +109,6 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import errors, status
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.command import client_of
 
 PAUSE = 0.5
 
@@ -134,7 +133,7 @@ def main() -> None:
     )
     wanted = dict(module.params)
     seconds = wanted.pop("wait_timeout")
-    client = client_of(module)
+    client = Client(module.tmpdir)
     end = time.monotonic() + seconds
     try:
         now = look(client)

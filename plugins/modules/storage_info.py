@@ -108,7 +108,8 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import time_limit
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._storage import (
     disks,
     filesystems,
@@ -119,6 +120,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._storage import
 # A disk that does not answer keeps its commands waiting for ever.
 SECONDS = 300
 LOOK_AT = "the disks, and at what the kernel's log says of them"
+INSTALL = "util-linux"
 # In a mount namespace of its own the file system is taken off its mount point, for this look only.
 COUNT_BENEATH = 'umount --lazy "$1" && find "$1" -mindepth 1 -maxdepth 1 -printf x | wc -c'
 
@@ -133,19 +135,13 @@ class Survey:
 
     def run(self, argv: list[str], wanted: str) -> str:
         try:
-            code, out, err = time_limit.run(self.module.run_command, argv, SECONDS, LOOK_AT)
-        except time_limit.ExpiredError as error:
-            self.module.fail_json(
-                msg=f"{wanted} could not be read: {error}", error_code="COMMAND_TIMEOUT", cmd=argv
-            )
-        if code != 0:
-            self.module.fail_json(
-                msg=f"{wanted} could not be read: {(err or out).strip()}", cmd=argv, rc=code
-            )
-        return str(out)
+            return command.run(*argv, seconds=SECONDS, look_at=LOOK_AT, install=INSTALL).stdout
+        except TaskError as error:
+            error.message = f"{wanted} could not be read: {error.message}"
+            raise
 
     def lvm(self) -> dict[str, t.Any]:
-        program = self.module.get_bin_path("lvm")
+        program = command.find("lvm")
         # Without device mapper, such as in a container, there can be no volume.
         if program is None or not os.path.exists("/dev/mapper/control"):
             return {"lvm": program is not None, **lvm.parse("")}
@@ -178,8 +174,7 @@ class Survey:
     def signatures(self, path: str, physical: t.Mapping[str, t.Any]) -> list[str]:
         if path in physical:
             return ["LVM2_member"]
-        program = self.module.get_bin_path("wipefs", required=True)
-        argv = [program, "--json", "--no-act", path]
+        argv = ["wipefs", "--json", "--no-act", path]
         return disks.parse_signatures(self.run(argv, f"What lies on {path}"))
 
     def volume(self, name: str) -> dict[str, t.Any]:
@@ -233,8 +228,11 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    module.run_command_environ_update = {"LC_ALL": "C", "LANGUAGE": "C"}
-    module.exit_json(changed=False, **Survey(module).all())
+    try:
+        found = Survey(module).all()
+    except TaskError as error:
+        module.fail_json(**error.as_result())
+    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

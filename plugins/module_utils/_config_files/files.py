@@ -11,10 +11,8 @@ import shlex
 import stat
 import typing as t
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import (
-    ConfigError,
-    Runner,
-)
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import Runner
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 
 
 class File:
@@ -71,7 +69,7 @@ class File:
             write(self.fresh, self.content)
             try:
                 self._validate(runner, self.fresh)
-            except ConfigError:
+            except TaskError:
                 self.discard()
                 raise
 
@@ -100,9 +98,10 @@ class File:
         answer = runner.run(argv)
         if answer.rc != 0:
             words = answer.words.replace(path, self.path)
-            raise ConfigError(
+            raise TaskError(
                 f"nothing was changed: {argv[0]} rejects the new {self.path}:"
-                f" {self._without_secrets(words)}"
+                f" {self._without_secrets(words)}",
+                error_code="REJECTED",
             )
 
     def _without_secrets(self, words: str) -> str:

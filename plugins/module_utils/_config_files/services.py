@@ -10,12 +10,12 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files import pending
-from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import (
-    ENDED,
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import Runner
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.command import (
+    ENDINGS,
     Answer,
-    ConfigError,
-    Runner,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 
 # What systemctl calls a unit that runs, and one that starts at boot or with what needs it.
 RUNNING = ("active", "activating", "reloading")
@@ -64,12 +64,14 @@ class Services:
         states: list[dict[str, str]] = []
         if names and self.runner.find("systemctl"):
             answer = self.runner.run(["systemctl", "show", PROPERTIES, "--", *names])
-            if answer.rc in ENDED:
-                raise ConfigError(f"systemd does not say what runs: {answer.words}")
+            if answer.rc in ENDINGS:
+                raise TaskError(
+                    f"systemd does not say what runs: {answer.words}", error_code="COMMAND_TIMEOUT"
+                )
             # One paragraph a unit, in the order of the question.
             states = [
                 dict(line.partition("=")[::2] for line in paragraph.splitlines())
-                for paragraph in answer.out.strip().split("\n\n")
+                for paragraph in answer.stdout.strip().split("\n\n")
             ]
         states += [{}] * (len(names) - len(states))
         return {
@@ -117,7 +119,10 @@ class Services:
         ):
             answer = self.runner.run(["systemctl", "daemon-reload"])
             if answer.rc != 0:
-                raise ConfigError(f"systemd could not read its units again: {answer.words}")
+                raise TaskError(
+                    f"systemd could not read its units again: {answer.words}",
+                    error_code="SERVICE_FAILED",
+                )
         for wish in self.wishes:
             name = wish["name"]
             for action in self.plan[name]:
@@ -132,9 +137,10 @@ class Services:
             self.runner.run(["systemctl", "reset-failed", "--", name])
         answer = self.runner.run(["systemctl", VERBS[action], "--", name])
         if answer.rc != 0:
-            raise ConfigError(
+            raise TaskError(
                 f"{name} should be {action}, but systemctl {VERBS[action]} failed: {answer.words}"
-                f" See: journalctl --unit {name}"
+                f" See: journalctl --unit {name}",
+                error_code="SERVICE_FAILED",
             )
 
     def _live_check(self, wish: t.Mapping[str, t.Any], started_at: float) -> Answer:
@@ -150,9 +156,10 @@ class Services:
     def _insist(self, wish: t.Mapping[str, t.Any]) -> None:
         answer = self._live_check(wish, time.monotonic())
         if answer.rc != 0:
-            raise ConfigError(
+            raise TaskError(
                 f"{wish['name']} was {self.plan[wish['name']][-1]}, but within"
                 f" {wish['wait_seconds']} s (option wait_seconds) it does not have what its files"
                 f" say: the live check {wish['live_check'][0]} ends with {answer.rc}:"
-                f" {answer.words or 'without a word'}. See: journalctl --unit {wish['name']}"
+                f" {answer.words or 'without a word'}. See: journalctl --unit {wish['name']}",
+                error_code="LIVE_CHECK_FAILED",
             )

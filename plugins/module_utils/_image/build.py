@@ -15,9 +15,9 @@ import shutil
 import stat
 import typing as t
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import claim, grub, lvm
 from ansible_collections.virtual.datacenter.plugins.module_utils._image.disk import Writer
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image.layout import (
     METADATA_SIZE,
     SECTOR,
@@ -112,18 +112,19 @@ class Builder:
         missing = self.tools.inside(["sh", "-c", script, "sh", *PROGRAMS]).split()
         if missing:
             packages = sorted({PROGRAMS[name] for name in missing})
-            raise ImageError(
+            raise TaskError(
                 f"The root file system has no {', '.join(missing)}: it needs the packages "
                 f"{', '.join(packages)} too (base_image_packages).",
-                "program_missing",
+                error_code="PROGRAM_MISSING",
             )
 
     def kernels(self) -> list[str]:
         """Versions of the kernels, newest first."""
         found = [name[8:] for name in os.listdir(self.boot) if name.startswith("vmlinuz-")]
         if not found:
-            raise ImageError(
-                "The root file system has no kernel in /boot: name a kernel package.", "no_kernel"
+            raise TaskError(
+                "The root file system has no kernel in /boot: name a kernel package.",
+                error_code="NO_KERNEL",
             )
         ordered = self.tools.inside(
             ["sort", "--version-sort", "--reverse"], "\n".join(found) + "\n"
@@ -148,9 +149,9 @@ class Builder:
         for target, (modules, output) in grub.TARGETS.items():
             source = f"{usr}/lib/grub/{target}"
             if not os.path.isdir(source):
-                raise ImageError(
+                raise TaskError(
                     f"The root file system has no GRUB for {target}: its package is missing.",
-                    "no_grub",
+                    error_code="NO_GRUB",
                 )
             os.makedirs(f"{folder}/{target}", exist_ok=True)
             for name in sorted(os.listdir(source)):
@@ -209,13 +210,13 @@ class Builder:
                     f"{size // 1024}k",
                 ]
             )
-        except ImageError as error:
+        except TaskError as error:
             if "allocate" not in str(error):
                 raise
-            raise ImageError(
+            raise TaskError(
                 f"What the image holds does not fit on the {size // 1024 // 1024} MiB of {label}: "
                 f"make it larger in {option}.",
-                "volume_too_small",
+                error_code="VOLUME_TOO_SMALL",
             ) from error
         # mke2fs gives its own mode to the top folder: /tmp would not be open to all.
         mode = stat.S_IMODE(os.stat(f"{self.work}/volumes/{name}").st_mode)
@@ -354,6 +355,8 @@ def build(
 
 def place(writer: Writer, path: str, area: Area) -> None:
     if os.stat(path).st_size > area.size:
-        raise ImageError(f"{path} is larger than its {area.size // SECTOR} sectors.", "too_large")
+        raise TaskError(
+            f"{path} is larger than its {area.size // SECTOR} sectors.", error_code="TOO_LARGE"
+        )
     writer.copy(path, area.offset, area.size)
     os.unlink(path)

@@ -11,8 +11,8 @@ import os
 import stat
 import typing as t
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import claim
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
 
 STEP = 4 * 1024 * 1024
 ZEROS = bytes(STEP)
@@ -131,18 +131,18 @@ def look(path: str) -> Found:
         mode = os.stat(path).st_mode
         block = stat.S_ISBLK(mode)
         if not block and not stat.S_ISREG(mode):
-            raise ImageError(
+            raise TaskError(
                 f"The disk has to be a block device or a file, {path} is neither: change disk.",
-                "not_a_disk",
+                error_code="NOT_A_DISK",
             )
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError as error:
-        raise ImageError(
-            f"There is no disk {path}: attach it, or change disk.", "no_disk"
+        raise TaskError(
+            f"There is no disk {path}: attach it, or change disk.", error_code="NO_DISK"
         ) from error
     except OSError as error:
-        raise ImageError(
-            f"The disk {path} cannot be read: {error.strerror}.", "unreadable"
+        raise TaskError(
+            f"The disk {path} cannot be read: {error.strerror}.", error_code="UNREADABLE"
         ) from error
     try:
         size = os.lseek(handle, 0, os.SEEK_END)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 
 
 def refuse_foreign(path: str) -> None:
@@ -24,10 +24,10 @@ def refuse_foreign(path: str) -> None:
         what = f"a folder of user {found.st_uid} with mode {mode:04o}"
     else:
         return
-    raise ImageError(
+    raise TaskError(
         f"The work folder {path} has to belong to user {os.geteuid()}, and nobody else may write "
         f"to it, found is {what}: remove it, or choose another one (work_dir).",
-        "foreign_folder",
+        error_code="FOREIGN_FOLDER",
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 import typing as t
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image.layout import (
     SECTOR,
     Area,
@@ -66,8 +66,8 @@ def menu(layout: Layout, versions: t.Sequence[str], command_line: str) -> str:
 def boot_code(boot_image: bytes, bios: Area) -> bytes:
     """The code of the first sector, told where the core image begins."""
     if len(boot_image) != SECTOR:
-        raise ImageError(
-            f"GRUB's boot.img has {len(boot_image)} bytes, wanted {SECTOR}.", "bad_grub"
+        raise TaskError(
+            f"GRUB's boot.img has {len(boot_image)} bytes, wanted {SECTOR}.", error_code="BAD_GRUB"
         )
     code = bytearray(boot_image[:BOOT_CODE])
     struct.pack_into("<Q", code, KERNEL_SECTOR, bios.offset // SECTOR)
@@ -79,17 +79,18 @@ def boot_code(boot_image: bytes, bios: Area) -> bytes:
 def core_image(core: bytes, bios: Area) -> bytes:
     """The core image, its first sector told where the others are: right behind it."""
     if len(core) > bios.size:
-        raise ImageError(
-            f"GRUB's core image has {len(core)} bytes, its partition {bios.size}.", "bad_grub"
+        raise TaskError(
+            f"GRUB's core image has {len(core)} bytes, its partition {bios.size}.",
+            error_code="BAD_GRUB",
         )
     sectors = -(-len(core) // SECTOR)
     image = bytearray(core.ljust(sectors * SECTOR, b"\0"))
     _start, length, segment = struct.unpack_from("<QHH", image, BLOCK_LIST)
     if length != sectors - 1 or segment != 0x820:
-        raise ImageError(
+        raise TaskError(
             f"GRUB's core image is of an unknown make (length {length} of {sectors - 1}, "
             f"segment {segment:#x}).",
-            "bad_grub",
+            error_code="BAD_GRUB",
         )
     struct.pack_into("<Q", image, BLOCK_LIST, bios.offset // SECTOR + 1)
     return bytes(image)

@@ -14,7 +14,7 @@ import string
 import typing as t
 import uuid
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 
 SECTOR = 512
 MIB = 1024 * 1024
@@ -106,29 +106,29 @@ def check(group: str, volumes: t.Sequence[Volume]) -> None:
     """Reject what no machine could boot from."""
     for name in (group, *(volume.name for volume in volumes)):
         if not NAME.match(name):
-            raise ImageError(
+            raise TaskError(
                 f"Names of volume group and volumes are 1 to 31 lower-case letters, digits and "
                 f"underscores, beginning with a letter, found '{name}': change volume_group or "
                 "volumes.",
-                "bad_name",
+                error_code="BAD_NAME",
             )
     for field in ("name", "mount"):
         values = [getattr(volume, field) for volume in volumes]
         for value in values:
             if values.count(value) > 1:
-                raise ImageError(
+                raise TaskError(
                     f"Each volume has a {field} of its own, found '{value}' twice: change volumes.",
-                    "double_volume",
+                    error_code="DOUBLE_VOLUME",
                 )
     mounts = [volume.mount for volume in volumes]
     if "/" not in mounts:
-        raise ImageError("One of volumes must have the mount '/', found none.", "no_root")
+        raise TaskError("One of volumes must have the mount '/', found none.", error_code="NO_ROOT")
     for mount in mounts:
         if not re.match(r"^/([a-z0-9._-]+(/[a-z0-9._-]+)*)?$", mount) or mount == "/boot":
-            raise ImageError(
+            raise TaskError(
                 f"A volume's mount is an absolute path and not /boot, which lies outside of LVM, "
                 f"found '{mount}': change volumes.",
-                "bad_mount",
+                error_code="BAD_MOUNT",
             )
 
 
@@ -146,10 +146,10 @@ def make(
     lvm_offset = boot_offset + boot_size_mb * MIB
     needed = lvm_offset + METADATA_SIZE + sum(v.extents for v in volumes) * EXTENT + TAIL
     if disk_size < needed:
-        raise ImageError(
+        raise TaskError(
             f"The partitions and volumes need a disk of {-(-needed // MIB)} MiB, found one of "
             f"{disk_size // MIB} MiB: take a larger disk, or change volumes.",
-            "disk_too_small",
+            error_code="DISK_TOO_SMALL",
         )
     lvm_size = (disk_size - TAIL - lvm_offset) // MIB * MIB
     partitions = (

@@ -9,7 +9,7 @@ import re
 import struct
 import zlib
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 
 HEADER = 4096
 HEADER_SIZE = 512
@@ -40,14 +40,14 @@ def settle(data: bytes, epoch: int) -> bytes:
         or kept != checksum(data[HEADER + 4 : HEADER + HEADER_SIZE])
         or text_kept != checksum(text)
     ):
-        raise ImageError("LVM has written metadata of an unknown form.", "bad_lvm")
+        raise TaskError("LVM has written metadata of an unknown form.", error_code="BAD_LVM")
     trailer = (
         '\ncontents = "Text Format Volume Group"\nversion = 1\ndescription = ""\n'
         f'creation_host = "image"\ncreation_time = {epoch}\n\n\0'
     )
     found = WHEN_AND_WHERE.search(text)
     if not found:
-        raise ImageError("LVM has written metadata of an unknown form.", "bad_lvm")
+        raise TaskError("LVM has written metadata of an unknown form.", error_code="BAD_LVM")
     text = DEVICE.sub(b'device = "/dev/disk"', text[: found.start()]) + trailer.encode()
     area = bytearray(size)
     FIELDS.pack_into(

@@ -10,12 +10,10 @@ on, and nothing on it is too new for its own boot loader.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import typing as t
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import time_limit
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 
 # Unpacking and packing a root file system on a slow disk.
 SECONDS = 3600
@@ -61,32 +59,15 @@ class Tools:
 
     def run(self, argv: t.Sequence[str], stdin: str = "") -> str:
         """Run a command of this machine and return what it printed."""
-        if shutil.which(argv[0], path=self.environment["PATH"]) is None:
-            raise ImageError(
-                f"The command {argv[0]} is missing: install base_image_host_packages.",
-                "command_missing",
-            )
-
-        def call(command: list[str]) -> time_limit.Answer:
-            done = subprocess.run(
-                command,
-                input=stdin,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                env=self.environment,
-                check=False,
-            )
-            return done.returncode, done.stdout, done.stderr
-
-        try:
-            code, out, err = time_limit.run(call, argv, SECONDS, LOOK_AT)
-        except time_limit.ExpiredError as error:
-            raise ImageError(str(error), "command_timeout") from error
-        if code != 0:
-            said = (err.strip() or out.strip())[-2000:]
-            raise ImageError(f"{' '.join(argv)[:200]} failed ({code}): {said}", "command_failed")
-        return out
+        answer = command.run(
+            *argv,
+            seconds=SECONDS,
+            stdin=stdin,
+            look_at=LOOK_AT,
+            install="base_image_host_packages",
+            env=self.environment,
+        )
+        return answer.stdout
 
     def inside(self, argv: t.Sequence[str], stdin: str = "") -> str:
         """Run a command of the image; the work folder is /mnt to it."""
@@ -95,7 +76,9 @@ class Tools:
         enter = ["unshare", "--mount", "--propagation", "private", "sh", "-c", ENTER, "enter"]
         try:
             return self.run([*enter, self.work, *pairs, "--", *argv], stdin)
-        except ImageError as error:
+        except TaskError as error:
             text = str(error)
             at = text.find(" failed (")
-            raise ImageError(f"{' '.join(argv)[:200]}{text[at:]}", error.code) from error
+            raise TaskError(
+                f"{' '.join(argv)[:200]}{text[at:]}", error_code=error.error_code
+            ) from error

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import modules, names
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import run
 
 
 def make_datacenter(root: str, datacenter: str) -> None:
@@ -31,5 +31,5 @@ def remove_empty(root: str, datacenter: str) -> None:
     with contextlib.suppress(OSError):
         if set(os.listdir(root)) <= {modules.FOLDER}:
             shared = os.path.join(root, modules.FOLDER)
-            run(["rm", "--recursive", "--force", "--one-file-system", shared])
+            command.run("rm", "--recursive", "--force", "--one-file-system", shared)
             os.rmdir(root)

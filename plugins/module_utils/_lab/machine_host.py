@@ -11,6 +11,8 @@ import re
 import time
 from collections.abc import Mapping
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
     folders,
@@ -22,7 +24,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     processes,
     seed,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import LabError, run
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.state import Action
 
 # lxc-start looks the bridges up in /sys/class/net: it gets a /sys that belongs to the network
@@ -102,7 +103,7 @@ class LabMachine:
     def _lxc_state(self) -> str:
         if not os.path.exists(self.file("config")) or namespaces.inode(self.network) is None:
             return "STOPPED"
-        return lxc.parse_state(run(self._lxc("lxc-info", "-s", "-H"), check=False)[1])
+        return lxc.parse_state(command.run(*self._lxc("lxc-info", "-s", "-H"), check=False).stdout)
 
     def _processes(self) -> list[int]:
         return processes.in_cgroup("/" + self.group)
@@ -157,9 +158,9 @@ class LabMachine:
                 if used
                 else "Make it first."
             )
-            raise LabError(
+            raise TaskError(
                 f"The machine image {lower} of {self.name} does not exist. {way_out}",
-                "image_missing",
+                error_code="IMAGE_MISSING",
             )
         return lower
 
@@ -170,9 +171,9 @@ class LabMachine:
 
     def check_network(self) -> None:
         if namespaces.inode(self.network) is None:
-            raise LabError(
+            raise TaskError(
                 f"The network of {self.datacenter} does not exist: make it first (lab_network).",
-                "network_missing",
+                error_code="NETWORK_MISSING",
             )
 
     def apply(
@@ -222,12 +223,16 @@ class LabMachine:
             parking,
         ]
         try:
-            run([*namespaces.enter_command(self.network), *inside, *start], timeout=START_SECONDS)
-        except LabError as error:
+            command.run(
+                *namespaces.enter_command(self.network), *inside, *start, seconds=START_SECONDS
+            )
+        except TaskError as error:
             lines = [line for line in (read_text(log) or "").splitlines() if " ERROR " in line]
             reason = lines[0].rpartition(" - ")[2] if lines else error.message
-            raise LabError(
-                f"The machine {self.name} did not start: {reason}", "start_failed", log=lines[:20]
+            raise TaskError(
+                f"The machine {self.name} did not start: {reason}",
+                error_code="START_FAILED",
+                log=lines[:20],
             ) from error
 
     def _touch_apt_stamp(self) -> None:
@@ -238,27 +243,32 @@ class LabMachine:
             os.utime(stamp)
 
     def _stop(self) -> None:
-        run(self._lxc("lxc-stop", "-t", str(self.timeout)), timeout=self.timeout + 30, check=False)
+        command.run(
+            *self._lxc("lxc-stop", "-t", str(self.timeout)), seconds=self.timeout + 30, check=False
+        )
         self._kill()
 
     def _kill(self) -> None:
         if self._lxc_state() != "STOPPED":
-            run(self._lxc("lxc-stop", "-k"), timeout=30, check=False)
+            command.run(*self._lxc("lxc-stop", "-k"), seconds=30, check=False)
         left = processes.wait_gone(self._processes(), 1)
         # The processes of a machine whose monitor died: its init first of all, which takes the
         # others with it.
         left = processes.end(left or self._processes(), polite_seconds=0)
         if left:
-            raise LabError(
-                f"Processes {left} of the machine {self.name} do not end.", "process_stuck"
+            raise TaskError(
+                f"Processes {left} of the machine {self.name} do not end.",
+                error_code="PROCESS_STUCK",
             )
         cgroups.remove(self.group)
 
     def _remove_directory(self) -> None:
         with open("/proc/self/mountinfo", encoding="utf-8") as file:
             for point in mounts_below(self.directory, file.read()):
-                run(["umount", "--lazy", point])
-        run(["rm", "--recursive", "--force", "--one-file-system", self.directory], timeout=300)
+                command.run("umount", "--lazy", point)
+        command.run(
+            "rm", "--recursive", "--force", "--one-file-system", self.directory, seconds=300
+        )
         cgroups.remove(self.group)
 
 

@@ -13,7 +13,7 @@ import platform
 import re
 import tempfile
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import run
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
 
 HOST_TREE = "/lib/modules"
 FOLDER = ".modules"
@@ -82,9 +82,9 @@ def make_tree(path: str) -> None:
     ):
         with open(os.path.join(directory, f"modules.{name}"), "w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
-    run(["depmod", "-b", new, release])
+    command.run("depmod", "-b", new, release)
     try:
         os.rename(new, top)
     except OSError:
         # Somebody else was faster.
-        run(["rm", "--recursive", "--force", new])
+        command.run("rm", "--recursive", "--force", new)

@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import forwarder, names
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import run
 
 
 def is_mounted(path: str, mountinfo: str) -> bool:
@@ -75,14 +75,14 @@ def add(name: str) -> None:
         path = names.namespace_path(name)
         if os.path.exists(path):
             os.unlink(path)
-        run(["ip", "netns", "add", name])
-    run(["ip", "-n", name, "link", "set", "lo", "up"])
+        command.run("ip", "netns", "add", name)
+    command.run("ip", "-n", name, "link", "set", "lo", "up")
 
 
 def delete(name: str) -> None:
     path = names.namespace_path(name)
     if inode(name) is not None:
-        run(["ip", "netns", "del", name])
+        command.run("ip", "netns", "del", name)
     elif os.path.exists(path):
         os.unlink(path)
 

@@ -12,6 +12,8 @@ import shutil
 import socket
 from collections.abc import Sequence
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
     folders,
@@ -21,7 +23,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     processes,
     services,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import LabError, run
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.state import Action
 
 
@@ -92,7 +93,9 @@ class LabNetwork:
                 if os.path.exists(names.namespace_path(name)):
                     actual[f"namespace {name}"] = "an empty file"
                 continue
-            links[name] = network.read_links(run(["ip", "-n", name, "-j", "-d", "link", "show"])[1])
+            links[name] = network.read_links(
+                command.run("ip", "-n", name, "-j", "-d", "link", "show").stdout
+            )
             settings = namespaces.read_settings(name, network.SETTINGS)
             good = all(network.SETTINGS[setting] == value for setting, value in settings.items())
             good = good and network.is_up(links[name]["lo"])
@@ -103,7 +106,7 @@ class LabNetwork:
             actual["cable uplink"] = cable
         if links[self.outside]:
             addresses = network.read_addresses(
-                run(["ip", "-n", self.outside, "-j", "-4", "addr", "show"])[1]
+                command.run("ip", "-n", self.outside, "-j", "-4", "addr", "show").stdout
             )
             if names.UPLINK_OUTSIDE in links[self.outside]:
                 actual["addresses outside"] = network.describe_addresses(addresses)
@@ -126,11 +129,11 @@ class LabNetwork:
                 except OSError as error:
                     if error.errno != errno.EADDRINUSE:
                         raise
-                    raise LabError(
+                    raise TaskError(
                         f"Port {port.host_port} of 127.0.0.1 (published port '{port.name}') is"
                         f" already used by {holder_of_port(port.host_port)}."
                         " Stop that process or choose another port.",
-                        "port_in_use",
+                        error_code="PORT_IN_USE",
                         port=port.host_port,
                     ) from error
 
@@ -138,10 +141,10 @@ class LabNetwork:
         """Fails when machines are still attached."""
         running = processes.in_cgroup("/" + cgroups.path(self.datacenter))
         if running:
-            raise LabError(
+            raise TaskError(
                 f"Machines of the data center {self.datacenter} still run on its network. "
                 "Stop or remove them first (lab_machine with all_machines).",
-                "network_in_use",
+                error_code="NETWORK_IN_USE",
             )
 
     def apply(self, action: Action) -> None:
@@ -160,7 +163,7 @@ class LabNetwork:
     def _make_namespace(self, name: str) -> None:
         if not os.path.isdir("/proc/sys/net/bridge"):
             # Loaded later by a machine, it would filter on the bridges of all namespaces.
-            run(["modprobe", "br_netfilter"], check=False)
+            command.run("modprobe", "br_netfilter", check=False)
         namespaces.add(name)
         namespaces.write_settings(name, network.SETTINGS)
 
@@ -171,22 +174,24 @@ class LabNetwork:
         namespaces.delete(name)
 
     def _make_bridge(self, name: str) -> None:
-        links = network.read_links(run(["ip", "-n", self.inside, "-j", "link", "show"])[1])
+        links = network.read_links(
+            command.run("ip", "-n", self.inside, "-j", "link", "show").stdout
+        )
         if name in links:
             # The kernel takes no forward delay of 0 while the spanning tree protocol is on.
             self._set_bridge(name, "stp_state", "0")
             self._set_bridge(name, *network.BRIDGE_OPTIONS)
         else:
             options = ["type", "bridge", *network.BRIDGE_OPTIONS]
-            run(["ip", "-n", self.inside, "link", "add", "name", name, *options])
-        run(["ip", "-n", self.inside, "link", "set", "dev", name, "up"])
+            command.run("ip", "-n", self.inside, "link", "add", "name", name, *options)
+        command.run("ip", "-n", self.inside, "link", "set", "dev", name, "up")
 
     def _set_bridge(self, name: str, *options: str) -> None:
-        run(["ip", "-n", self.inside, "link", "set", "dev", name, "type", "bridge", *options])
+        command.run("ip", "-n", self.inside, "link", "set", "dev", name, "type", "bridge", *options)
 
     def _remove_bridge(self, name: str) -> None:
         if namespaces.inode(self.inside) is not None:
-            run(["ip", "-n", self.inside, "link", "del", "dev", name])
+            command.run("ip", "-n", self.inside, "link", "del", "dev", name)
 
     def _cable_ends(self) -> tuple[tuple[str, str], tuple[str, str]]:
         return (self.inside, names.UPLINK_INSIDE), (self.outside, names.UPLINK_OUTSIDE)
@@ -194,72 +199,57 @@ class LabNetwork:
     def _make_cable(self, _name: str) -> None:
         ends = self._cable_ends()
         there = [
-            run(["ip", "-n", space, "link", "show", "dev", end], check=False)[0] == 0
+            command.run("ip", "-n", space, "link", "show", "dev", end, check=False).rc == 0
             for space, end in ends
         ]
         if there != [True, True]:
             self._remove_cable("")
             (near_space, near), (far_space, far) = ends
-            run(
-                [
-                    "ip",
-                    "-n",
-                    near_space,
-                    "link",
-                    "add",
-                    near,
-                    "type",
-                    "veth",
-                    "peer",
-                    "name",
-                    far,
-                    "netns",
-                    far_space,
-                ]
-            )
-        run(
-            [
+            command.run(
                 "ip",
                 "-n",
-                self.inside,
+                near_space,
                 "link",
-                "set",
-                "dev",
-                names.UPLINK_INSIDE,
-                "master",
-                names.UPLINK_BRIDGE,
-                "up",
-            ]
+                "add",
+                near,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                far,
+                "netns",
+                far_space,
+            )
+        command.run(
+            "ip",
+            "-n",
+            self.inside,
+            "link",
+            "set",
+            "dev",
+            names.UPLINK_INSIDE,
+            "master",
+            names.UPLINK_BRIDGE,
+            "up",
         )
-        run(["ip", "-n", self.outside, "link", "set", "dev", names.UPLINK_OUTSIDE, "up"])
+        command.run("ip", "-n", self.outside, "link", "set", "dev", names.UPLINK_OUTSIDE, "up")
         # A new cable has no addresses, whatever was read from the one before.
         self._make_addresses("")
 
     def _remove_cable(self, _name: str) -> None:
         for space, end in self._cable_ends():
-            run(["ip", "-n", space, "link", "del", "dev", end], check=False)
+            command.run("ip", "-n", space, "link", "del", "dev", end, check=False)
 
     def _make_addresses(self, _name: str) -> None:
         for interface, addresses in (
             (names.UPLINK_OUTSIDE, network.OUTSIDE_ADDRESSES),
             ("lo", network.OUTSIDE_LOOPBACK),
         ):
-            run(
-                [
-                    "ip",
-                    "-n",
-                    self.outside,
-                    "-4",
-                    "addr",
-                    "flush",
-                    "dev",
-                    interface,
-                    "scope",
-                    "global",
-                ]
+            command.run(
+                "ip", "-n", self.outside, "-4", "addr", "flush", "dev", interface, "scope", "global"
             )
             for address in addresses.split():
-                run(["ip", "-n", self.outside, "addr", "add", address, "dev", interface])
+                command.run("ip", "-n", self.outside, "addr", "add", address, "dev", interface)
 
     def _remove_addresses(self, _name: str) -> None:
         """They go with their namespace."""

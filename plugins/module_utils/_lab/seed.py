@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import LabError
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 
 REQUIRED = ("meta-data", "user-data")
 ISO_SUFFIX = re.compile(r"\.?;\d+$")
@@ -29,16 +29,16 @@ def read_iso(path: str) -> dict[str, bytes]:
         from pycdlib import PyCdlib
         from pycdlib.pycdlibexception import PyCdlibException
     except ImportError as error:
-        raise LabError(
+        raise TaskError(
             "The Python library pycdlib is missing on the machine's host: pip install pycdlib.",
-            "library_missing",
+            error_code="LIBRARY_MISSING",
         ) from error
     iso = PyCdlib()
     try:
         iso.open(path)
     except (OSError, PyCdlibException) as error:
-        raise LabError(
-            f"The seed {path} is not a readable ISO image: {error}", "seed_unreadable"
+        raise TaskError(
+            f"The seed {path} is not a readable ISO image: {error}", error_code="SEED_UNREADABLE"
         ) from error
     try:
         kind = (
@@ -81,13 +81,15 @@ def read(path: str) -> dict[str, bytes]:
     elif os.path.isfile(path):
         files = read_iso(path)
     else:
-        raise LabError(
+        raise TaskError(
             f"The seed {path} does not exist: make it first (module cloud_init_seed).",
-            "seed_missing",
+            error_code="SEED_MISSING",
         )
     missing = [name for name in REQUIRED if name not in files]
     if missing:
-        raise LabError(f"The seed {path} lacks {' and '.join(missing)}.", "seed_incomplete")
+        raise TaskError(
+            f"The seed {path} lacks {' and '.join(missing)}.", error_code="SEED_INCOMPLETE"
+        )
     return files
 
 

@@ -17,17 +17,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     forwarder,
     names,
     namespaces,
     network,
     processes,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import (
-    LabError,
-    environment,
-    run,
 )
 
 START_SECONDS = 20
@@ -94,7 +91,9 @@ class Service:
     def stop(self) -> None:
         left = processes.end(self.found())
         if left:
-            raise LabError(f"The lab's {self.kind} (process {left}) does not end.", "process_stuck")
+            raise TaskError(
+                f"The lab's {self.kind} (process {left}) does not end.", error_code="PROCESS_STUCK"
+            )
 
     def restart(self) -> None:
         self.stop()
@@ -124,9 +123,11 @@ class Dhcp(Service):
     def start(self) -> None:
         if self.network_name is None:
             raise RuntimeError("the network has no name")
-        run(
-            [*namespaces.enter_command(self.network_name), "dnsmasq", *self.arguments],
-            timeout=START_SECONDS,
+        command.run(
+            *namespaces.enter_command(self.network_name),
+            "dnsmasq",
+            *self.arguments,
+            seconds=START_SECONDS,
         )
 
 
@@ -169,7 +170,7 @@ class Ports(Service):
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 cwd="/",
-                env=environment(),
+                env=command.environment(),
                 start_new_session=True,
             )
         if process.stdout is None:
@@ -181,4 +182,6 @@ class Ports(Service):
         process.wait()
         with open(log, encoding="utf-8", errors="replace") as file:
             reason = (file.read().strip().splitlines() or ["no message"])[-1]
-        raise LabError(f"The port forwarder did not start: {reason}", "forwarder_failed")
+        raise TaskError(
+            f"The port forwarder did not start: {reason}", error_code="FORWARDER_FAILED"
+        )

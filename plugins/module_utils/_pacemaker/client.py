@@ -11,6 +11,9 @@ import os
 import tempfile
 import typing as t
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.command import Answer
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import errors
 
 DISCONNECTED = 102
@@ -24,25 +27,34 @@ WARNINGS = ("Warnings found during check", "(with warnings)")
 STATUS = ("crm_mon", "--one-shot", "--inactive", "--output-as=xml")
 
 
-class Answer(t.NamedTuple):
-    """What one call gave."""
-
-    rc: int
-    stdout: str
-    stderr: str
+# Far more than a cluster needs to take a change over; one without quorum never does.
+SECONDS = 120
+LOOK_AT = "crm_mon -1 and the journal of pacemaker"
 
 
 class Runner(t.Protocol):
-    """Runs a command with this text on its input; raises OSError when there is none."""
+    """Runs a command with this text on its input."""
 
-    def __call__(self, argv: t.Sequence[str], data: str | None = None) -> Answer: ...
+    def __call__(self, argv: t.Sequence[str], data: str = "") -> Answer: ...
+
+
+def run(argv: t.Sequence[str], data: str = "") -> Answer:
+    """Run one of Pacemaker's tools; secrets go over its input."""
+    try:
+        return command.run(*argv, seconds=SECONDS, stdin=data, check=False, look_at=LOOK_AT)
+    except TaskError as error:
+        if error.error_code != "COMMAND_MISSING":
+            raise
+        raise errors.NotConnectedError(
+            f"{argv[0]} cannot be run here: install the package pacemaker-cli-utils.", cmd=argv
+        ) from error
 
 
 class Client:
     """Asks and changes the cluster that this node belongs to."""
 
-    def __init__(self, run: Runner, folder: str | None = None) -> None:
-        self.run = run
+    def __init__(self, folder: str | None = None, runner: Runner = run) -> None:
+        self.run = runner
         self.folder = folder
 
     def query(self) -> str:
@@ -66,25 +78,28 @@ class Client:
             argv = [*DIFF, "--original", old_path, "--new", new_path]
             patch = self.run(argv)
         if patch.rc not in (0, 1) or not patch.stdout.strip():
-            raise errors.PacemakerError("crm_diff could not compare", argv, *patch)
+            raise errors.RefusedError("crm_diff could not compare", cmd=argv, **patch._asdict())
         answer = self.run(PATCH, data=patch.stdout)
         if answer.rc != 0:
-            raise errors.PacemakerError("The cluster refused the change", PATCH, *answer)
+            raise errors.RefusedError(
+                "The cluster refused the change",
+                hint="another program may change it too: run again, or read stderr",
+                cmd=PATCH,
+                **answer._asdict(),
+            )
 
     def _connected(self, argv: t.Sequence[str]) -> Answer:
-        try:
-            answer = self.run(argv)
-        except OSError as error:
-            raise errors.NotConnectedError(
-                f"{argv[0]} cannot be run here: install the package pacemaker-cli-utils. ({error})",
-                argv,
-            ) from error
+        answer = self.run(argv)
         if answer.rc == DISCONNECTED:
             raise errors.NotConnectedError(
-                "The cluster does not run on this node: start pacemaker first.", argv, *answer
+                "The cluster does not run on this node: start pacemaker first.",
+                cmd=argv,
+                **answer._asdict(),
             )
         if answer.rc != 0:
-            raise errors.PacemakerError(f"{argv[0]} failed", argv, *answer)
+            raise errors.PacemakerError(
+                f"{argv[0]} failed", hint="read stderr", cmd=argv, **answer._asdict()
+            )
         return answer
 
     @contextlib.contextmanager

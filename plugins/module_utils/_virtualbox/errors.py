@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
+
 ERROR_LINE = re.compile(r"^VBoxManage(?:\.exe)?: error: ?(.*)$", re.M)
 ERROR_CODE = re.compile(r"\bcode ((?:VBOX_E|NS_ERROR|E|VERR)_[A-Z0-9_]+|0x[0-9a-fA-F]{8})\b")
 RESULT_CODE = re.compile(r"\((?:(VERR_[A-Z0-9_]+))\)")
@@ -77,31 +79,10 @@ HINTS = (
 )
 
 
-class VirtualBoxError(Exception):
-    """A failure that is reported to the user; `hint` says what to do about it."""
+class VirtualBoxError(TaskError):
+    """A failure around VBoxManage."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        error_code: str = "",
-        cmd: t.Sequence[str] = (),
-        rc: int | None = None,
-        stdout: str = "",
-        stderr: str = "",
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.error_code = error_code
-        self.cmd = list(cmd)
-        self.rc = rc
-        self.stdout = stdout
-        self.stderr = stderr
-
-    def __str__(self) -> str:
-        return f"{self.message} - {self.hint}" if self.hint else self.message
+    default_code = "VIRTUALBOX_ERROR"
 
     @property
     def locked(self) -> bool:
@@ -133,7 +114,7 @@ class VirtualBoxError(Exception):
         )
 
     @property
-    def outcome_unknown(self) -> bool:
+    def outcome_unknown(self) -> bool:  # type: ignore[override] # The base has a constant.
         """What a write has done can only be told by reading."""
         return self.server_gone
 
@@ -150,33 +131,20 @@ class VirtualBoxError(Exception):
         """VirtualBox has the VM in its list and cannot read it."""
         return "The object functionality is limited" in self.stderr
 
-    def as_result(self) -> dict[str, t.Any]:
-        """The arguments of a module's fail_json."""
-        result: dict[str, t.Any] = {"msg": str(self), "error_code": self.error_code}
-        if self.cmd:
-            result.update(cmd=self.cmd, rc=self.rc, stdout=self.stdout[-2000:], stderr=self.stderr)
-        return result
-
 
 class CallTimeoutError(VirtualBoxError):
     """VBoxManage did not answer in time; what it did is unknown."""
 
-    @property
-    def outcome_unknown(self) -> bool:
-        """Always."""
-        return True
+    outcome_unknown = True
 
 
 class BusyError(VirtualBoxError):
     """Another run works on the same object; worth another look after it."""
 
+    outcome_unknown = True
+
     def __init__(self, message: str) -> None:
         super().__init__(message, hint="wait for it", error_code="BUSY")
-
-    @property
-    def outcome_unknown(self) -> bool:
-        """The other run changes it."""
-        return True
 
 
 def has_error(stderr: str) -> bool:

@@ -20,6 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / ".collections"))
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (  # noqa: E402
     cgroups,
     names,
@@ -27,7 +28,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (  
     services,
     state,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import LabError  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import LabNetwork  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.modules import (  # noqa: E402
@@ -186,9 +186,9 @@ def test_only_the_damage_is_repaired(root: str, damage: Any, actions: list[str])
 def test_a_port_of_somebody_else_stops_everything(root: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(LabError) as error:
+        with pytest.raises(TaskError) as error:
             network(root, ports=[{"name": "web", "host_port": port, "guest_port": 80}])
-    assert error.value.error_code == "port_in_use"
+    assert error.value.error_code == "PORT_IN_USE"
     assert str(port) in error.value.message
     assert f"process {os.getpid()}" in error.value.message
     assert not left_overs()
@@ -236,15 +236,15 @@ def init_of(root: str) -> int:
 
 def test_a_machine_from_nothing_to_nothing(root: str, definition: dict[str, Any]) -> None:
     assert machine(root, check_mode=True, **definition)["changed"]
-    with pytest.raises(LabError) as error:
+    with pytest.raises(TaskError) as error:
         machine(root, **definition)
-    assert error.value.error_code == "network_missing"
+    assert error.value.error_code == "NETWORK_MISSING"
     network(root)
     assert machine(root, **definition)["actions"][-1] == "start power"
     assert machine(root, **definition)["actions"] == []
-    with pytest.raises(LabError) as error:
+    with pytest.raises(TaskError) as error:
         network(root, state="absent")
-    assert error.value.error_code == "network_in_use"
+    assert error.value.error_code == "NETWORK_IN_USE"
     # Its NIC is on the bridge, with the planned MAC, and no address comes from the lab.
     assert MAC in inside(root, "cat", "/sys/class/net/eth0/address")
     links = subprocess.run(

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import typing as t
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     instance,
 )
@@ -23,13 +23,7 @@ def running(name: str, proc: str = "/proc") -> bool:
     if os.path.isdir(proc):
         return any(argv_name(argv) == name for _pid, argv in instance.processes(PROGRAM, proc))
     # Without /proc, as on macOS, the line of ps has to do.
-    listed = subprocess.run(
-        ["ps", "-axww", "-o", "command="],
-        capture_output=True,
-        check=False,
-        timeout=30,
-        stdin=subprocess.DEVNULL,
-    ).stdout.decode("utf-8", "surrogateescape")
+    listed = command.run("ps", "-axww", "-o", "command=", seconds=30, check=False).stdout
     return line_names(listed, name)
 
 

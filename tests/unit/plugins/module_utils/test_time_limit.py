@@ -12,25 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import time_limit
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import tools
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
 from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes.archive import (
     ArchiveError,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import command, errors
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
+    client as pacemaker,
+)
 from ansible_collections.virtual.datacenter.plugins.modules import kubernetes_archive, storage_info
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 
 
-def call(argv: list[str], **_options: Any) -> time_limit.Answer:
+def call(argv: list[str], **_options: Any) -> tuple[int, str, str]:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
-
-
-class StoppedError(Exception):
-    """What fail_json does to a module."""
 
 
 class Module:
@@ -46,9 +44,6 @@ class Module:
     def get_bin_path(self, _name: str, **_options: Any) -> str:
         return self.program
 
-    def fail_json(self, **result: Any) -> None:
-        raise StoppedError(result)
-
 
 @pytest.fixture
 def program(tmp_path: Path) -> str:
@@ -60,8 +55,8 @@ def program(tmp_path: Path) -> str:
 
 
 def test_the_user_is_told_the_command_the_seconds_and_where_to_look(program: str) -> None:
-    with pytest.raises(time_limit.ExpiredError) as expired:
-        time_limit.run(call, [program, "import"], 1, "its journal")
+    with pytest.raises(command.ExpiredError) as expired:
+        command.limited(call, [program, "import"], 1, "its journal")
     text = str(expired.value)
     assert text == f"{program} import should end within 1 s, and did not: look at its journal."
     # The pipe of the child is closed, or call() would not have come back: it ended too.
@@ -71,21 +66,25 @@ def test_a_command_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "stubborn"
     path.write_text("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n", encoding="utf-8")
     path.chmod(0o755)
-    with pytest.raises(time_limit.ExpiredError):
-        time_limit.run(call, [str(path)], 1, "it")
+    with pytest.raises(command.ExpiredError):
+        command.limited(call, [str(path)], 1, "it")
 
 
 @pytest.mark.parametrize("code", [0, 1, 124, 137])
 def test_an_ending_of_its_own_is_passed_on(code: int) -> None:
     argv = ["sh", "-c", f"echo out; echo err >&2; exit {code}"]
-    assert time_limit.run(call, argv, 60, "it") == (code, "out\n", "err\n")
+    assert command.limited(call, argv, 60, "it") == (code, "out\n", "err\n")
 
 
 def test_pacemaker_that_does_not_answer(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "SECONDS", 1)
-    client: Any = command.client_of(Module(program))  # type: ignore[arg-type]
-    with pytest.raises(errors.TimeLimitError, match="within 1 s, and did not: look at crm_mon"):
-        client.query()
+    monkeypatch.setattr(pacemaker, "SECONDS", 1)
+    path = Path(program).rename(Path(program).with_name("cibadmin"))
+    monkeypatch.setenv("PATH", str(path.parent), prepend=":")
+    with pytest.raises(
+        command.ExpiredError, match="within 1 s, and did not: look at crm_mon"
+    ) as expired:
+        pacemaker.Client().query()
+    assert expired.value.error_code == "COMMAND_TIMEOUT"
 
 
 def test_containerd_that_does_not_answer(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +96,10 @@ def test_containerd_that_does_not_answer(program: str, monkeypatch: pytest.Monke
 
 def test_a_disk_that_does_not_answer(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage_info, "SECONDS", 1)
-    with pytest.raises(StoppedError, match="within 1 s, and did not: look at the disks"):
+    expected = (
+        "What lies on /dev/sda could not be read: .*within 1 s, and did not: look at the disks"
+    )
+    with pytest.raises(command.ExpiredError, match=expected):
         storage_info.Survey(Module(program)).run([program], "What lies on /dev/sda")
 
 
@@ -106,9 +108,9 @@ def test_a_tool_of_the_image_that_does_not_end(
 ) -> None:
     monkeypatch.setattr(tools, "SECONDS", 1)
     began = time.monotonic()
-    with pytest.raises(ImageError, match="within 1 s, and did not") as expired:
+    with pytest.raises(TaskError, match="within 1 s, and did not") as expired:
         tools.Tools(str(tmp_path), 0).run(["sleep", "600"])
-    assert expired.value.code == "command_timeout"
+    assert expired.value.error_code == "COMMAND_TIMEOUT"
     assert time.monotonic() - began < 300
 
 
@@ -127,7 +129,7 @@ def calls_without_limit(path: Path) -> list[str]:
             continue
         around = [f for f in functions if f.lineno <= node.lineno <= (f.end_lineno or 0)]
         limited = any(keyword.arg == "timeout" for keyword in node.keywords) or any(
-            "time_limit.run(" in ast.unparse(function) for function in around
+            "command.limited(" in ast.unparse(function) for function in around
         )
         if not limited:
             found.append(f"{path.relative_to(PLUGINS)}:{node.lineno} {words}")

@@ -15,10 +15,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files import pending
-from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import (
-    Answer,
-    Runner,
-)
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import Runner
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.command import Answer
 from ansible_collections.virtual.datacenter.plugins.modules import config_files
 
 Run = Callable[..., Any]
@@ -187,11 +185,11 @@ class Systemd:
                     f"ActiveState={active}\nActiveEnterTimestampMonotonic={since}\n"
                     f"UnitFileState={enabled}\nNeedDaemonReload={stale}\n"
                 )
-            return Answer(0, "", "\n".join(shown))
+            return Answer(0, "\n".join(shown), "")
         verb, name = argv[0], argv[-1]
         self.told.append(" ".join(word for word in argv if word != "--"))
         if verb == self.refused:
-            return Answer(1, f"Failed to {verb} {name}.service: Unit {name}.service not found.", "")
+            return Answer(1, "", f"Failed to {verb} {name}.service: Unit {name}.service not found.")
         unit = self.units.setdefault(name, ["inactive", "disabled"])
         if verb in ("start", "restart", "reload"):
             unit[0] = "active"

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image.build import Builder
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image.layout import Layout
 
 
@@ -34,6 +34,6 @@ def test_missing_programs_are_named_with_their_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
-        ImageError, match=r"no mke2fs, debugfs, mkfs\.vfat.* dosfstools, e2fsprogs too"
+        TaskError, match=r"no mke2fs, debugfs, mkfs\.vfat.* dosfstools, e2fsprogs too"
     ):
         builder(tmp_path, "mke2fs\ndebugfs\nmkfs.vfat\n", monkeypatch).check_programs()

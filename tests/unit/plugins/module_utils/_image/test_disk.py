@@ -9,8 +9,8 @@ import hashlib
 import struct
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import claim, disk, grub
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image.layout import MIB, Area
 from ansible_collections.virtual.datacenter.plugins.modules import machine_image
 
@@ -79,9 +79,9 @@ def test_what_only_looks_like_a_claim_is_none(text):
 
 
 def test_the_wrong_kind_of_disk(tmp_path):
-    with pytest.raises(ImageError, match="attach it, or change disk"):
+    with pytest.raises(TaskError, match="attach it, or change disk"):
         disk.look(str(tmp_path / "none"))
-    with pytest.raises(ImageError, match="is neither: change disk"):
+    with pytest.raises(TaskError, match="is neither: change disk"):
         disk.look(str(tmp_path))
 
 
@@ -114,7 +114,7 @@ def test_decisions(tmp_path):
     ],
 )
 def test_refusals(tmp_path, state, words):
-    with pytest.raises(ImageError, match=words):
+    with pytest.raises(TaskError, match=words):
         decide(tmp_path, **state)
 
 
@@ -167,5 +167,5 @@ def test_grub_is_told_where_it_lies():
 
 @pytest.mark.parametrize("bad", [core(60, length=58), core(60, segment=0), core(4000)])
 def test_a_core_image_of_another_make_is_refused(bad):
-    with pytest.raises(ImageError, match="GRUB"):
+    with pytest.raises(TaskError, match="GRUB"):
         grub.core_image(bad, Area("bios", MIB, MIB))

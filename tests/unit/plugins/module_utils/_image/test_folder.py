@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import folder
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
 from ansible_collections.virtual.datacenter.plugins.modules import machine_image
 
 
@@ -26,7 +26,7 @@ def test_a_folder_of_somebody_else_is_refused(
     (tmp_path / "work").mkdir(mode=0o700)
     somebody = os.geteuid() + 1
     monkeypatch.setattr(os, "geteuid", lambda: somebody)
-    with pytest.raises(ImageError, match=f"has to belong to user {somebody}.*remove it"):
+    with pytest.raises(TaskError, match=f"has to belong to user {somebody}.*remove it"):
         folder.make(str(tmp_path / "work"))
 
 
@@ -34,14 +34,14 @@ def test_a_folder_of_somebody_else_is_refused(
 def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path, mode: int) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work").chmod(mode)
-    with pytest.raises(ImageError, match=f"mode {mode:04o}"):
+    with pytest.raises(TaskError, match=f"mode {mode:04o}"):
         folder.make(str(tmp_path / "work"))
 
 
 def test_a_link_is_refused_even_to_a_folder_of_ours(tmp_path: Path) -> None:
     (tmp_path / "ours").mkdir(mode=0o700)
     (tmp_path / "work").symlink_to(tmp_path / "ours")
-    with pytest.raises(ImageError, match="found is a link"):
+    with pytest.raises(TaskError, match="found is a link"):
         folder.make(str(tmp_path / "work"))
 
 
@@ -62,7 +62,7 @@ def test_the_module_refuses_it_before_it_builds_in_check_mode_too(tmp_path: Path
         "erase_disk": False,
     }
     for check in (True, False):
-        with pytest.raises(ImageError) as refused:
+        with pytest.raises(TaskError) as refused:
             machine_image.ensure(params, check)
-        assert refused.value.code == "foreign_folder"
+        assert refused.value.error_code == "FOREIGN_FOLDER"
     assert not (tmp_path / "disk").exists()

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import layout
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,10 +36,10 @@ def test_nothing_overlaps_and_all_is_on_the_disk(sizes, boot, efi, spare):
         layout.Volume(f"v{number}", "/" if number == 0 else f"/m{number}", size, "defaults")
         for number, size in enumerate(sizes)
     )
-    with pytest.raises(ImageError, match=r"need a disk of (\d+) MiB") as refused:
+    with pytest.raises(TaskError, match=r"need a disk of (\d+) MiB") as refused:
         make(1, volumes, boot_size_mb=boot, efi_size_mb=efi)
     needed = int(re.search(r"need a disk of (\d+) MiB", str(refused.value))[1])
-    with pytest.raises(ImageError):
+    with pytest.raises(TaskError):
         make(needed - 1, volumes, boot_size_mb=boot, efi_size_mb=efi)
     made = make(needed + spare, volumes, boot_size_mb=boot, efi_size_mb=efi)
     end = layout.MIB
@@ -88,18 +88,18 @@ def test_metadata_counts_in_extents_and_sectors():
 @pytest.mark.parametrize(
     ("volumes", "code"),
     [
-        ([("usr", "/usr")], "no_root"),
-        ([("root", "/"), ("root", "/usr")], "double_volume"),
-        ([("root", "/"), ("other", "/")], "double_volume"),
-        ([("root", "/"), ("boot", "/boot")], "bad_mount"),
-        ([("root", "/"), ("x", "usr")], "bad_mount"),
-        ([("root", "/"), ("x", "/a/../b c")], "bad_mount"),
-        ([("Root", "/")], "bad_name"),
-        ([("my-root", "/")], "bad_name"),
+        ([("usr", "/usr")], "NO_ROOT"),
+        ([("root", "/"), ("root", "/usr")], "DOUBLE_VOLUME"),
+        ([("root", "/"), ("other", "/")], "DOUBLE_VOLUME"),
+        ([("root", "/"), ("boot", "/boot")], "BAD_MOUNT"),
+        ([("root", "/"), ("x", "usr")], "BAD_MOUNT"),
+        ([("root", "/"), ("x", "/a/../b c")], "BAD_MOUNT"),
+        ([("Root", "/")], "BAD_NAME"),
+        ([("my-root", "/")], "BAD_NAME"),
     ],
 )
 def test_what_cannot_boot_is_refused(volumes, code):
-    with pytest.raises(ImageError) as refused:
+    with pytest.raises(TaskError) as refused:
         make(volumes=tuple(layout.Volume(n, m, 100, "defaults") for n, m in volumes))
-    assert refused.value.code == code
+    assert refused.value.error_code == code
     assert "volumes" in str(refused.value)

@@ -9,8 +9,8 @@ import gzip
 from pathlib import Path
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import lvm
-from ansible_collections.virtual.datacenter.plugins.module_utils._image.errors import ImageError
 
 RECORDED = Path(__file__).parent / "recorded" / "physical_volume.gz"
 EPOCH = 1767225600
@@ -48,5 +48,5 @@ def test_checksums_are_those_that_it_checks_itself(recorded):
 def test_a_flipped_bit_is_refused(recorded, at):
     broken = bytearray(recorded)
     broken[at] ^= 1
-    with pytest.raises(ImageError, match="unknown form"):
+    with pytest.raises(TaskError, match="unknown form"):
         lvm.settle(bytes(broken), EPOCH)

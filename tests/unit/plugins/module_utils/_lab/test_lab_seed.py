@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pycdlib
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import seed
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.command import LabError
 
 FILES = {
     "user-data": b"#cloud-config\n",
@@ -61,13 +61,13 @@ def test_digests_do_not_show_contents() -> None:
 @pytest.mark.parametrize(
     ("make", "code"),
     [
-        (lambda path: None, "seed_missing"),
-        (lambda path: path.write_bytes(b"no image"), "seed_unreadable"),
-        (lambda path: path.mkdir(), "seed_incomplete"),
+        (lambda path: None, "SEED_MISSING"),
+        (lambda path: path.write_bytes(b"no image"), "SEED_UNREADABLE"),
+        (lambda path: path.mkdir(), "SEED_INCOMPLETE"),
     ],
 )
 def test_what_is_no_seed(tmp_path: Path, make, code: str) -> None:  # type: ignore[no-untyped-def]
     make(tmp_path / "seed")
-    with pytest.raises(LabError) as error:
+    with pytest.raises(TaskError) as error:
         seed.read(str(tmp_path / "seed"))
     assert error.value.error_code == code

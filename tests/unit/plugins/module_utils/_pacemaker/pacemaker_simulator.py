@@ -30,9 +30,9 @@ class Cluster:
         self.verify: t.Callable[[str], Answer] = lambda xml: Answer(0, "", "")
         self.refuse_patches = 0
         self.ignore_patches = False
-        self.client = Client(self.run)
+        self.client = Client(runner=self.run)
 
-    def run(self, argv: t.Sequence[str], data: str | None = None) -> Answer:
+    def run(self, argv: t.Sequence[str], data: str = "") -> Answer:
         self.commands.append(" ".join(argv[:2]))
         assert "s3cr3t" not in " ".join(argv), "a password in argv"
         if argv[1] == "--query":

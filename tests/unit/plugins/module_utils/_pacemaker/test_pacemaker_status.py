@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import errors, status
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.client import (
     Answer,
@@ -81,15 +82,13 @@ def test_what_is_missing_is_said(version: str) -> None:
 def test_no_cluster(version: str) -> None:
     said = fixture(f"crm_mon_stopped-{version}.xml")
     with pytest.raises(errors.NotConnectedError):
-        Client(lambda argv, data=None: Answer(102, said, "")).status()
+        Client(runner=lambda argv, data="": Answer(102, said, "")).status()
 
 
-def test_no_tools(version: str) -> None:
-    def run(argv: t.Sequence[str], data: str | None = None) -> Answer:
-        raise FileNotFoundError(argv[0])
-
+def test_no_tools(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "find", lambda program, path=None: None)
     with pytest.raises(errors.NotConnectedError, match="pacemaker-cli-utils"):
-        Client(run).status()
+        Client().status()
 
 
 def test_text_that_is_no_xml_is_an_error(version: str) -> None:

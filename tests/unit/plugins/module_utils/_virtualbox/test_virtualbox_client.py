@@ -202,8 +202,8 @@ def test_a_program_that_is_not_there():
         ("child_media", "VBOX_E_OBJECT_IN_USE", "detach the medium"),
         ("settings_file_exists", "VBOX_E_FILE_ERROR", "already exists"),
         ("medium_exists", "VBOX_E_FILE_ERROR", "cannot create image"),
-        ("nic_number", "", "Invalid NIC number 9"),
-        ("not_running", "", "is not currently running"),
+        ("nic_number", "VIRTUALBOX_ERROR", "Invalid NIC number 9"),
+        ("not_running", "VIRTUALBOX_ERROR", "is not currently running"),
     ],
 )
 def test_errors_carry_code_text_and_way_out(recorded_error, name, code, text):
