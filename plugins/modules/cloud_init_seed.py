@@ -106,11 +106,11 @@ actions:
 
 import io
 import os
-import tempfile
 import traceback
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import files
 
 try:
     import pycdlib
@@ -204,15 +204,8 @@ def ensure_present(module: AnsibleModule, path: str) -> dict[str, t.Any]:
         if actual != wanted:
             # Seeds of machines on another host come into a folder that nobody has made there.
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            # mkstemp makes the file with mode 0600 from its first moment.
-            handle, partial = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".seed-")
-            os.close(handle)
-            try:
-                write_image(wanted, partial)
-                os.replace(partial, path)
-            except BaseException:
-                os.unlink(partial)
-                raise
+            with files.replacing(path, MODE) as fresh:
+                write_image(wanted, fresh)
         if actions:
             os.chmod(path, MODE)
     return {

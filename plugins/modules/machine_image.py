@@ -156,7 +156,6 @@ actions:
       text: write the image to /dev/sdb
 """
 
-import fcntl
 import json
 import os
 import re
@@ -164,6 +163,7 @@ import shutil
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import files
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import build as building
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import disk as disks
@@ -235,11 +235,7 @@ def describe(params: Params, layout: layouts.Layout, sha256: str) -> dict[str, t
 def save_manifest(params: Params, image: dict[str, t.Any]) -> None:
     """Beside the image: what the root file system holds, and what the image is."""
     content = {"inputs": params["inputs"], **read_manifest(params["facts"]), "image": image}
-    partial = params["manifest"] + ".new"
-    with open(partial, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2, sort_keys=True)
-        file.write("\n")
-    os.replace(partial, params["manifest"])
+    files.write(params["manifest"], json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 def make_layout(params: Params, size: int) -> layouts.Layout:
@@ -266,13 +262,11 @@ def write(params: Params, layout: layouts.Layout, steps: list[str], said: list[s
     work = f"{params['work_dir']}/build"
     folder.make(params["work_dir"])
     with open(f"{params['work_dir']}/lock", "wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not files.lock(lock.fileno()):
             raise TaskError(
                 f"Another build uses {params['work_dir']}: wait for it, or change work_dir.",
                 error_code="BUSY",
-            ) from error
+            )
         # What a killed run has left.
         shutil.rmtree(work, ignore_errors=True)
         os.mkdir(work)

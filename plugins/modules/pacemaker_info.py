@@ -103,10 +103,11 @@ failures:
   elements: dict
 """
 
-import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import wait
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import errors, status
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.client import Client
 
@@ -134,15 +135,24 @@ def main() -> None:
     wanted = dict(module.params)
     seconds = wanted.pop("wait_timeout")
     client = Client(module.tmpdir)
-    end = time.monotonic() + seconds
-    try:
+    now: dict[str, t.Any] = {}
+
+    def there() -> bool:
+        nonlocal now
         now = look(client)
-        while seconds and not module.check_mode and (left := status.missing(now, **wanted)):
-            if time.monotonic() > end:
-                module.fail_json(msg=f"After {seconds} s {'; '.join(left)}.", **now)
-            time.sleep(PAUSE)
-            now = look(client)
-    except errors.PacemakerError as error:
+        return not status.missing(now, **wanted)
+
+    try:
+        patience = 0 if module.check_mode else seconds
+        if not wait.until(there, patience, PAUSE) and patience:
+            left = "; ".join(status.missing(now, **wanted))
+            raise TaskError(
+                f"After {seconds} s {left}.",
+                hint="look at crm_mon -1 on a member, or raise wait_timeout",
+                error_code="TIMEOUT",
+                **now,
+            )
+    except TaskError as error:
         module.fail_json(**error.as_result())
     module.exit_json(changed=False, **now)
 

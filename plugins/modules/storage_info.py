@@ -108,7 +108,7 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command, files
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._storage import (
     disks,
@@ -130,8 +130,7 @@ class Survey:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as data:
-            self.mounts = mounts.parse_mountinfo(data.read())
+        self.mounts = mounts.parse_mountinfo(files.mountinfo())
 
     def run(self, argv: list[str], wanted: str) -> str:
         try:

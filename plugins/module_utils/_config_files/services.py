@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files import pending
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import Runner
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import wait
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.command import (
     ENDINGS,
     Answer,
@@ -147,10 +148,14 @@ class Services:
         """What the check says; a service that was just started is given its time."""
         if not wish["live_check"]:
             return Answer(0, "", "")
-        answer = self.runner.run(wish["live_check"])
-        while answer.rc != 0 and time.monotonic() < started_at + wish["wait_seconds"]:
-            time.sleep(0.2)
+        answer = Answer(0, "", "")
+
+        def good() -> bool:
+            nonlocal answer
             answer = self.runner.run(wish["live_check"])
+            return answer.rc == 0
+
+        wait.until(good, started_at + wish["wait_seconds"] - time.monotonic(), pause=0.2)
         return answer
 
     def _insist(self, wish: t.Mapping[str, t.Any]) -> None:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import time
 from collections.abc import Mapping
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import (
+    command,
+    files,
+    processes,
+    wait,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
@@ -21,7 +24,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     modules,
     names,
     namespaces,
-    processes,
     seed,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.state import Action
@@ -49,20 +51,9 @@ def read_text(path: str) -> str | None:
         return None
 
 
-def write_text(path: str, text: str) -> None:
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(f"{path}.new", path)
-
-
-def unescape(path: str) -> str:
-    """A path as mountinfo writes it."""
-    return re.sub(r"\\(\d{3})", lambda found: chr(int(found.group(1), 8)), path)
-
-
 def mounts_below(directory: str, mountinfo: str) -> list[str]:
     """Mount points in the folder, the deepest first."""
-    points = [unescape(line.split()[4]) for line in mountinfo.splitlines()]
+    points = [files.unescape(line.split()[4]) for line in mountinfo.splitlines()]
     return sorted(
         (point for point in points if (point + "/").startswith(directory + "/")), reverse=True
     )
@@ -109,20 +100,20 @@ class LabMachine:
         return processes.in_cgroup("/" + self.group)
 
     def _power(self) -> str:
-        deadline = time.monotonic() + SETTLE_SECONDS
-        while True:
-            lxc_state = self._lxc_state()
-            alive = self._processes()
-            settled = lxc_state not in machine.CHANGING_STATES and (
-                lxc_state != "STOPPED" or not alive
-            )
-            if settled or time.monotonic() > deadline:
-                return machine.power_of(lxc_state, bool(alive))
-            if lxc_state == "STOPPED" and not processes.wait_gone(alive, 1):
-                continue
-            if lxc_state == "STOPPED" and self._lxc_state() == "STOPPED":
-                return machine.LEFT_OVER
-            time.sleep(0.1)
+        """What LXC says, once it and the machine's processes agree."""
+        power = ""
+
+        def settled() -> bool:
+            nonlocal power
+            lxc_state, alive = self._lxc_state(), self._processes()
+            power = machine.power_of(lxc_state, bool(alive))
+            if lxc_state in machine.CHANGING_STATES or power != machine.LEFT_OVER:
+                return lxc_state not in machine.CHANGING_STATES
+            # The last processes of a machine that goes off.
+            return bool(processes.wait_gone(alive, 1)) and self._lxc_state() == "STOPPED"
+
+        wait.until(settled, SETTLE_SECONDS)
+        return power
 
     def read(self) -> machine.Actual:
         definition: dict[str, str] = {}
@@ -183,7 +174,7 @@ class LabMachine:
         if kind == machine.POWER:
             {"start": self._start, "stop": self._stop, "kill": self._kill}[action.verb]()
         elif kind == machine.CONFIG:
-            write_text(self.file("config"), wanted[machine.CONFIG])
+            files.write(self.file("config"), wanted[machine.CONFIG])
         elif kind == "seed":
             seed.write(self.file("seed"), seed_files)
         elif action.verb == "remove":
@@ -199,15 +190,15 @@ class LabMachine:
             os.makedirs(self.file(name), exist_ok=True)
             os.chmod(self.file(name), mode)
         for setting, text in lxc.FAKE_SETTINGS.items():
-            write_text(lxc.fake_setting_file(self.directory, setting), text)
+            files.write(lxc.fake_setting_file(self.directory, setting), text)
 
     def _start(self) -> None:
         self.check_network()
         cgroups.remove(self.group)
         self._touch_apt_stamp()
         config, log = self.config(), self.file("lxc.log")
-        write_text(self.file("config.started"), config or "")
-        write_text(log, "")
+        files.write(self.file("config.started"), config or "")
+        files.write(log, "")
         modules.make_tree(lxc.modules_of(config or "") or modules.HOST_TREE)
         parking = os.path.join(names.run_directory(self.root, self.datacenter), "cgroup")
         os.makedirs(parking, exist_ok=True)
@@ -263,9 +254,8 @@ class LabMachine:
         cgroups.remove(self.group)
 
     def _remove_directory(self) -> None:
-        with open("/proc/self/mountinfo", encoding="utf-8") as file:
-            for point in mounts_below(self.directory, file.read()):
-                command.run("umount", "--lazy", point)
+        for point in mounts_below(self.directory, files.mountinfo()):
+            command.run("umount", "--lazy", point)
         command.run(
             "rm", "--recursive", "--force", "--one-file-system", self.directory, seconds=300
         )

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command, files
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import forwarder, names
 
 
@@ -27,9 +27,8 @@ def is_mounted(path: str, mountinfo: str) -> bool:
 def inode(name: str) -> int | None:
     """The namespace's number, None when there is none of that name."""
     path = names.namespace_path(name)
-    with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        if not is_mounted(path, file.read()):
-            return None
+    if not is_mounted(path, files.mountinfo()):
+        return None
     return os.stat(path).st_ino
 
 

@@ -12,7 +12,7 @@ import shutil
 import socket
 from collections.abc import Sequence
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import command, processes
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
@@ -20,7 +20,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     names,
     namespaces,
     network,
-    processes,
     services,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.state import Action
@@ -50,12 +49,9 @@ def holder_of_port(port: int) -> str:
                 fields = line.split()
                 if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
                     inodes.add(f"socket:[{fields[9]}]")
-    for pid in processes.process_ids():
-        with contextlib.suppress(OSError):
-            for descriptor in os.listdir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(OSError):
-                    if os.readlink(f"/proc/{pid}/fd/{descriptor}") in inodes:
-                        return f"process {pid} ({processes.read(pid, 'comm').strip()})"
+    for pid in processes.ids():
+        if inodes.intersection(processes.opened(pid)):
+            return f"process {pid} ({processes.read(pid, 'comm').strip()})"
     return "another process"
 
 

@@ -12,6 +12,9 @@ import re
 from collections.abc import Mapping
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.files import (
+    write as write_whole,
+)
 
 REQUIRED = ("meta-data", "user-data")
 ISO_SUFFIX = re.compile(r"\.?;\d+$")
@@ -68,7 +71,7 @@ def read_directory(path: str) -> dict[str, bytes]:
     files = {}
     for name in sorted(os.listdir(path)):
         full = os.path.join(path, name)
-        if os.path.isfile(full) and not name.endswith(".new"):
+        if os.path.isfile(full) and not name.startswith("."):
             with open(full, "rb") as file:
                 files[name] = file.read()
     return files
@@ -102,10 +105,7 @@ def write(directory: str, files: Mapping[str, bytes]) -> None:
     """Replace the folder's files one by one; a running machine sees the folder read-only."""
     os.makedirs(directory, mode=0o700, exist_ok=True)
     for name, content in files.items():
-        new = os.path.join(directory, f"{name}.new")
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
-        os.replace(new, os.path.join(directory, name))
+        write_whole(os.path.join(directory, name), content, mode=0o600)
     for name in os.listdir(directory):
         if name not in files:
             os.unlink(os.path.join(directory, name))

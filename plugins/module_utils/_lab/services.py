@@ -17,14 +17,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import (
+    command,
+    files,
+    processes,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     forwarder,
     names,
     namespaces,
     network,
-    processes,
 )
 
 START_SECONDS = 20
@@ -37,13 +40,6 @@ def source_of_forwarder() -> str:
 
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def write_file(path: str, text: str) -> None:
-    new = f"{path}.new"
-    with open(new, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(new, path)
 
 
 class Service:
@@ -97,7 +93,7 @@ class Service:
 
     def restart(self) -> None:
         self.stop()
-        write_file(self.file, self.text)
+        files.write(self.file, self.text)
         self.start()
 
 

@@ -9,12 +9,8 @@ import os
 import stat
 import typing as t
 
-
-def unescape(text: str) -> str:
-    """Octal escapes, as fstab and mountinfo have them."""
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(code, character)
-    return text
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import processes
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.files import unescape
 
 
 def parse_mountinfo(text: str) -> list[dict[str, str]]:
@@ -76,24 +72,11 @@ def is_below(path: str, folder: str) -> bool:
 
 def users(folder: str) -> list[str]:
     """Processes with something open below the folder, as "name (pid)"."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        links = [f"/proc/{pid}/cwd", f"/proc/{pid}/root"]
-        try:
-            links += [f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd")]
-            with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as data:
-                name = data.read().strip()
-        except OSError:
-            continue
-        for link in links:
-            try:
-                target = os.readlink(link)
-            except OSError:
-                continue
-            if is_below(target, folder):
-                found.append(f"{name} ({pid})")
-                break
-    return sorted(found)
+    return sorted(
+        processes.name(pid)
+        for pid in processes.ids()
+        if any(is_below(path, folder) for path in processes.opened(pid))
+    )
 
 
 def look(path: str, mounts: t.Sequence[t.Mapping[str, str]]) -> dict[str, t.Any]:

@@ -14,12 +14,15 @@ import threading
 import time
 import typing as t
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import wait
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     errors,
     instance,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.recovery import Saves
 
+# How often a state is looked at that is waited for.
+POLL_SECONDS = 0.3
 READ_ATTEMPTS = 8
 WRITE_ATTEMPTS = 8
 LONGEST_PAUSE = 4.0
@@ -151,6 +154,12 @@ class Client:
         self._runner = runner
         self._question_runner = question_runner
         self._count = threading.Lock()
+
+    def wait_until(
+        self, test: t.Callable[[], t.Any], seconds: float, pause: float = POLL_SECONDS
+    ) -> bool:
+        """Ask until it is so; whether it was so in that time."""
+        return bool(wait.until(test, seconds, pause, sleep=self.sleep, clock=self.clock))
 
     def _call(self, runner: Runner, argv: t.Sequence[str], timeout: float) -> str:
         command = [self.executable, *argv]

@@ -6,25 +6,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import typing as t
+
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import (
+    processes as all_processes,
+)
 
 VARIABLES = ("VBOX_USER_HOME", "VBOX_IPC_SOCKETID")
 
 
-def processes(program: str, proc: str = "/proc") -> t.Iterator[tuple[int, list[str]]]:
+def processes(program: str, proc: str = all_processes.PROC) -> t.Iterator[tuple[int, list[str]]]:
     """Number and arguments of the processes of a program in this world; none without /proc."""
     mine = [os.environ.get(name, "") for name in VARIABLES]
-    for pid in filter(str.isdigit, os.listdir(proc) if os.path.isdir(proc) else ()):
-        with contextlib.suppress(OSError):
-            argv = _words(f"{proc}/{pid}/cmdline")
-            if os.path.basename(argv[0]) != program:
-                continue
-            pairs = [entry.partition("=") for entry in _words(f"{proc}/{pid}/environ")]
-            environment = {name: value for name, _equals, value in pairs}
-            if [environment.get(name, "") for name in VARIABLES] == mine:
-                yield int(pid), argv
+    for pid in all_processes.ids(proc):
+        argv = all_processes.arguments(pid, proc)
+        if argv and os.path.basename(argv[0]) == program:
+            theirs = all_processes.environment(pid, proc)
+            if [theirs.get(name, "") for name in VARIABLES] == mine:
+                yield pid, argv
 
 
 def services() -> frozenset[int]:
@@ -32,6 +32,14 @@ def services() -> frozenset[int]:
     return frozenset(pid for pid, _argv in processes("VBoxSVC"))
 
 
-def _words(path: str) -> list[str]:
-    with open(path, encoding="utf-8", errors="surrogateescape") as stream:
-        return stream.read().rstrip("\0").split("\0")
+def running_calls() -> t.Iterator[list[str]]:
+    """The arguments of every VBoxManage that runs on this host."""
+    for pid in all_processes.ids():
+        argv = all_processes.arguments(pid)
+        if argv and "VBoxManage" in argv[0]:
+            yield argv
+
+
+def calls_under_way(needle: str) -> bool:
+    """Whether some VBoxManage still works on an object: it outlives a module that was killed."""
+    return any(needle in argv for argv in running_calls())

@@ -12,7 +12,6 @@ never touched.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import hashlib
 import json
@@ -21,50 +20,19 @@ import shutil
 import time
 import typing as t
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import files, processes
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     BusyError,
     VirtualBoxError,
 )
 
 FOLDER = ".virtual.datacenter"
-POLL_SECONDS = 0.05
-
-
-def process_start(pid: int) -> str:
-    """When a process was started, in the kernel's count; empty without it, or without /proc."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
-            # The name of the program, in brackets, may hold anything.
-            fields = stream.read().rpartition(")")[2].split()
-            # A process that has ended and is not yet collected by its parent is none.
-            return "" if fields[0] in "ZX" else fields[19]
-    except (OSError, IndexError):
-        return ""
 
 
 def writer_lives(note: dict[str, t.Any]) -> bool:
     """Whether the run that wrote a note still works, although who started it may be gone."""
     pid = note.get("pid", 0)
-    return pid not in (0, os.getpid()) and process_start(pid) == note.get("started") != ""
-
-
-def holder(handle: int) -> str:
-    """Who holds the lock of an open file or folder, as far as the kernel tells."""
-    status = os.fstat(handle)
-    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    with contextlib.suppress(OSError), open("/proc/locks", encoding="utf-8") as stream:
-        for line in stream:
-            fields = line.split()
-            if len(fields) > 5 and fields[1] == "FLOCK" and fields[5] == place:
-                return _process(fields[4])
-    return "another process"
-
-
-def _process(pid: str) -> str:
-    command = ""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as stream:
-        command = stream.read(200).replace(b"\0", b" ").decode("utf-8", "replace").strip()
-    return f"process {pid} ({command})" if command else f"process {pid}"
+    return pid not in (0, os.getpid()) and processes.started(pid) == note.get("started") != ""
 
 
 class Journal:
@@ -101,25 +69,18 @@ class Journal:
             except FileNotFoundError:
                 continue
             try:
-                self._lock(handle, end)
+                self._lock(handle, end - time.monotonic())
                 if self._is_folder(handle):
                     yield
                     return
             finally:
                 os.close(handle)
 
-    def _lock(self, handle: int, end: float) -> None:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() < end:
-                    time.sleep(POLL_SECONDS)
-                    continue
+    def _lock(self, handle: int, seconds: float) -> None:
+        if not files.lock(handle, seconds):
             raise VirtualBoxError(
                 f"the notes in {self.folder} were wanted for {self.lock_seconds:g} s, and "
-                f"{holder(handle)} holds them",
+                f"{files.holder(handle)} holds them",
                 hint="wait for it, or end it",
                 error_code="TIMEOUT",
             )
@@ -133,14 +94,11 @@ class Journal:
 
     def begin(self, note: dict[str, t.Any]) -> None:
         """Write the note, complete or not at all; only one run at a time may have one."""
-        note = {**note, "pid": os.getpid(), "started": process_start(os.getpid())}
+        note = {**note, "pid": os.getpid(), "started": processes.started(os.getpid())}
         with self._locked():
             if writer_lives(self.read()):
                 raise BusyError(f"another run works on {note.get('name') or note.get('path')}")
-            partial = f"{self.path}.{os.getpid()}"
-            with open(partial, "w", encoding="utf-8") as stream:
-                json.dump(note, stream)
-            os.replace(partial, self.path)
+            files.write(self.path, json.dumps(note))
 
     def end(self) -> None:
         """Remove the note, unless another run works with it; the folder goes with the last one."""
@@ -148,7 +106,7 @@ class Journal:
             return
         with self._locked():
             if not writer_lives(self.read()):
-                for path in (self.path, *glob.glob(f"{glob.escape(self.path)}.*")):
+                for path in (self.path, *files.partials(self.path)):
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(path)
             with contextlib.suppress(OSError):

@@ -17,6 +17,7 @@ end, and then no more.
 from __future__ import annotations
 
 import contextlib
+import errno
 import html
 import os
 import re
@@ -25,6 +26,7 @@ import time
 import typing as t
 from xml.etree import ElementTree
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import wait
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     instance,
 )
@@ -61,15 +63,20 @@ def settings_home() -> str:
 
 def read_settings(path: str) -> bytes:
     """The content of a settings file; a save is waited for while it is between its renames."""
-    end = time.monotonic() + SAVE_SECONDS
-    while True:
+    found: list[bytes] = []
+
+    def saved() -> bool:
         try:
             with open(path, "rb") as stream:
-                return stream.read()
+                found.append(stream.read())
         except FileNotFoundError:
-            if not os.path.exists(f"{path}-prev") or time.monotonic() > end:
+            if not os.path.exists(f"{path}-prev"):
                 raise
-        time.sleep(0.005)
+        return bool(found)
+
+    if not wait.until(saved, SAVE_SECONDS, 0.005):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return found[0]
 
 
 def unnamed_state(text: bytes, path: str) -> str:
@@ -161,12 +168,7 @@ class Saves:
         self._clock = clock
 
     def _wait(self, reached: t.Callable[[], bool], seconds: float) -> bool:
-        end = self._clock() + seconds
-        while not reached():
-            if self._clock() > end:
-                return False
-            self._sleep(0.05)
-        return True
+        return wait.until(reached, seconds, 0.05, sleep=self._sleep, clock=self._clock)
 
     def settings_missing(self) -> bool:
         """Whether a service that starts now would begin with an empty world by mistake."""

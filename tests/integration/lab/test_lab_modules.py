@@ -20,11 +20,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / ".collections"))
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import processes  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (  # noqa: E402
     cgroups,
     names,
-    processes,
     services,
     state,
 )

@@ -11,6 +11,7 @@ import re
 import shutil
 import typing as t
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import instance
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (
     ovf,
@@ -48,14 +49,15 @@ Note = t.Dict[str, t.Any]
 
 def wait_for_end(client: Client, note: Note) -> bool:
     """Wait until nobody works on an interrupted run any more; whether there was anybody."""
-    end = client.clock() + client.timeout * apply.SLOW_FACTOR
-    waited = False
-    while writer_lives(note) or apply.calls_under_way(note["argument"]):
-        waited = True
-        if client.clock() >= end:
-            raise BusyError(f"an earlier run still works on {note['path']}")
-        client.sleep(apply.POLL_SECONDS)
-    return waited
+
+    def ended() -> bool:
+        return not writer_lives(note) and not instance.calls_under_way(note["argument"])
+
+    if ended():
+        return False
+    if not client.wait_until(ended, client.timeout * apply.SLOW_FACTOR):
+        raise BusyError(f"an earlier run still works on {note['path']}")
+    return True
 
 
 # --- export -----------------------------------------------------------------------------------
@@ -160,8 +162,10 @@ def registered_below(folders: t.Sequence[str]) -> list[str]:
 
 def clean_import(client: Client, note: Note, journal: Journal) -> None:
     """Remove the VMs, disks and folders of an interrupted import; may be repeated."""
-    end = client.clock() + client.timeout * apply.SLOW_FACTOR
-    while True:
+    busy: VirtualBoxError | None = None
+
+    def removed() -> bool:
+        nonlocal busy
         try:
             for uuid in registered_below(note["folders"]):
                 _unregister(client, uuid, note["folders"])
@@ -170,16 +174,18 @@ def clean_import(client: Client, note: Note, journal: Journal) -> None:
                 apply.finish_removal(client, {"folder": folder, "new_folder": True}, note["base"])
         except VirtualBoxError as error:
             # The service goes on with an import whose client was killed.
-            busy = error.locked or error.error_code in (
+            if not error.locked and error.error_code not in (
                 "VBOX_E_INVALID_OBJECT_STATE",
                 "VBOX_E_OBJECT_IN_USE",
-            )
-            if not busy or client.clock() >= end:
+            ):
                 raise
-            client.sleep(apply.POLL_SECONDS)
-            continue
-        journal.end()
-        return
+            busy = error
+            return False
+        return True
+
+    if not client.wait_until(removed, client.timeout * apply.SLOW_FACTOR) and busy is not None:
+        raise busy
+    journal.end()
 
 
 def _unregister(client: Client, uuid: str, folders: t.Sequence[str]) -> None:

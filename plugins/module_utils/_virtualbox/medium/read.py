@@ -25,7 +25,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
 
 MIB = 1024 * 1024
-POLL_SECONDS = 0.3
 USERS = "In use by VMs:"
 USER = re.compile(r"\(UUID: (" + listings.UUID + r")\)")
 
@@ -191,23 +190,27 @@ def wait_until_idle(client: Client, paths: t.Collection[str], listed: Media) -> 
     It goes on with a move or a compaction although the program that asked for it is gone. A VM
     that runs is not waited for.
     """
-    end = client.clock() + client.timeout
-    while True:
+    looks = iter([listed])
+    busy: Media = []
+
+    def idle() -> bool:
+        nonlocal listed, busy
+        known = next(looks, None)
+        listed = media(client) if known is None else known
         busy = [
             disk
             for disk in listed
             if disk.get("Location") in paths and disk.get("State", "").startswith("locked")
         ]
-        if all(_holders(client, disk["Location"]) for disk in busy):
-            return listed
-        if client.clock() >= end:
-            raise VirtualBoxError(
-                f"VirtualBox still works on {busy[0]['Location']}",
-                hint="wait for it, or raise the option timeout",
-                error_code="TIMEOUT",
-            )
-        client.sleep(POLL_SECONDS)
-        listed = media(client)
+        return all(_holders(client, disk["Location"]) for disk in busy)
+
+    if not client.wait_until(idle, client.timeout):
+        raise VirtualBoxError(
+            f"VirtualBox still works on {busy[0]['Location']}",
+            hint="wait for it, or raise the option timeout",
+            error_code="TIMEOUT",
+        )
+    return listed
 
 
 def _holders(client: Client, path: str) -> tuple[str, ...]:

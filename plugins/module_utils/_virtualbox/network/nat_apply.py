@@ -84,11 +84,10 @@ class Task:
 
     def _settle(self, wanted: bool) -> None:
         """Wait until the network runs and stays so, or has ended."""
-        end = self.client.clock() + START_SECONDS
-        while self.client.clock() < end:
-            if not wanted and not self.running(self.name):
-                return
-            self.client.sleep(POLL_SECONDS)
+        # One that runs is looked at until the time is over: it may end again.
+        self.client.wait_until(
+            lambda: not wanted and not self.running(self.name), START_SECONDS, POLL_SECONDS
+        )
         if self.running(self.name) is wanted:
             return
         if wanted:

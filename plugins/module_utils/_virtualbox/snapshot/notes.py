@@ -10,18 +10,18 @@ A note lies next to VirtualBox's own settings, because a set of VMs has no folde
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import typing as t
 import uuid
 from dataclasses import replace
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import files
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import instance
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import BusyError
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.journal import (
     Journal,
     all_notes,
-    holder,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.recovery import (
     settings_home,
@@ -33,13 +33,12 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.sna
     Snapshot,
     SnapshotVm,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import apply
 
 TAKE, RESTORE = "snapshot-take", "snapshot-restore"
 # Until this word is in the note, the run is undone; from then on, it is finished.
 UNDO, FINISH = "undo", "finish"
 # Calls that may still come through after the module that made them was killed.
-VERBS = (b"snapshot", b"controlvm", b"startvm")
+VERBS = ("snapshot", "controlvm", "startvm")
 POLL_SECONDS = 0.1
 
 Note = t.Dict[str, t.Any]
@@ -98,17 +97,10 @@ class Locks:
         for _identity, folder in sorted(places.items()):
             handle = os.open(folder, os.O_RDONLY)
             self._held.callback(os.close, handle)
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if client.clock() >= end:
-                        who = holder(handle)
-                        raise BusyError(
-                            f"another run works on the snapshots in {folder}: {who}"
-                        ) from None
-                    client.sleep(POLL_SECONDS)
+            left = end - client.clock()
+            if not files.lock(handle, left, sleep=client.sleep, clock=client.clock):
+                who = files.holder(handle)
+                raise BusyError(f"another run works on the snapshots in {folder}: {who}")
 
     def release(self) -> None:
         """Let the next run in."""
@@ -117,22 +109,18 @@ class Locks:
 
 def calls_under_way(uuids: t.Collection[str]) -> bool:
     """Whether a VBoxManage of a module that was killed still works on one of the VMs."""
-    wanted = {item.encode() for item in uuids}
     return any(
-        len(argv) > 2 and argv[1] in VERBS and argv[2] in wanted for argv in apply.running_calls()
+        len(argv) > 2 and argv[1] in VERBS and argv[2] in uuids for argv in instance.running_calls()
     )
 
 
 def wait_for_calls(client: Client, uuids: t.Collection[str]) -> bool:
     """Wait until nobody works on the VMs any more; whether there was anything to wait for."""
-    waited = False
-    end = client.clock() + client.timeout
-    while calls_under_way(uuids):
-        waited = True
-        if client.clock() >= end:
-            raise BusyError("a VBoxManage of another run works on the VMs")
-        client.sleep(POLL_SECONDS)
-    return waited
+    if not calls_under_way(uuids):
+        return False
+    if not client.wait_until(lambda: not calls_under_way(uuids), client.timeout, POLL_SECONDS):
+        raise BusyError("a VBoxManage of another run works on the VMs")
+    return True
 
 
 # --- what becomes of a VM, told without touching it ---------------------------------------------

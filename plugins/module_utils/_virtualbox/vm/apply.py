@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    instance,
     listings,
     recovery,
 )
@@ -43,7 +43,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.
 SLOW_FACTOR = 30
 # How long a power-off, which asks nobody, may take.
 POWER_OFF_SECONDS = 60.0
-POLL_SECONDS = 0.3
 # Steps with a VM that is made already.
 AFTER_MAKING = ("start", "pause", "resume", "save")
 # What a note about a medium is about: its making, its move, its compaction.
@@ -78,12 +77,7 @@ def _timeout(client: Client, action: Action) -> float | None:
 
 def wait_for(client: Client, uuid: str, states: t.Container[str], seconds: float) -> bool:
     """Poll the VMState until it is one of the given."""
-    end = client.clock() + seconds
-    while read.read_state(client, uuid) not in states:
-        if client.clock() >= end:
-            return False
-        client.sleep(POLL_SECONDS)
-    return True
+    return client.wait_until(lambda: read.read_state(client, uuid) in states, seconds)
 
 
 def stop(client: Client, uuid: str, patience: float) -> None:
@@ -158,24 +152,6 @@ def keep_saved_state(client: Client, vm: model.Vm) -> None:
 # --- leftovers and removal --------------------------------------------------------------------
 
 
-def running_calls() -> t.Iterator[list[bytes]]:
-    """The arguments of every VBoxManage that runs on this host."""
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            with open(path, "rb") as stream:
-                argv = stream.read().split(b"\0")
-        except OSError:
-            continue
-        if b"VBoxManage" in argv[0]:
-            yield argv
-
-
-def calls_under_way(needle: str) -> bool:
-    """Whether some VBoxManage still works on an object: it outlives a module that was killed."""
-    word = needle.encode("utf-8", "surrogateescape")
-    return any(word in argv for argv in running_calls())
-
-
 def wait_for_end(client: Client, note: dict[str, t.Any]) -> bool:
     """Wait until nobody works on an interrupted creation or removal any more.
 
@@ -183,18 +159,19 @@ def wait_for_end(client: Client, note: dict[str, t.Any]) -> bool:
     still works. Tells whether there was anything to wait for.
     """
     needle = note["path"] if note["what"] in MEDIUM_NOTES else note["uuid"]
-    end = client.clock() + client.timeout
-    waited = False
-    while writer_lives(note) or calls_under_way(needle):
-        waited = True
-        if client.clock() >= end:
-            raise VirtualBoxError(
-                f"an earlier run still works on {note.get('name') or needle}",
-                hint=f"wait for it, or end process {note.get('pid')}",
-                error_code="TIMEOUT",
-            )
-        client.sleep(POLL_SECONDS)
-    return waited
+
+    def ended() -> bool:
+        return not writer_lives(note) and not instance.calls_under_way(needle)
+
+    if ended():
+        return False
+    if not client.wait_until(ended, client.timeout):
+        raise VirtualBoxError(
+            f"an earlier run still works on {note.get('name') or needle}",
+            hint=f"wait for it, or end process {note.get('pid')}",
+            error_code="TIMEOUT",
+        )
+    return True
 
 
 def leftover_note(vm: model.Vm, all_disks: t.Sequence[str]) -> dict[str, t.Any]:

@@ -87,13 +87,11 @@ def wait_for(
     """Return when everything is there; an error says what is not."""
     end = client.clock() + wait.timeout_seconds
     for words, there in conditions(client, vm, wait, ask):
-        while not there():
-            if client.clock() >= end:
-                state = model.power(read.read_state(client, vm.uuid))
-                raise VirtualBoxError(
-                    f"waited {wait.timeout_seconds:g} s for {words} of VM '{vm.name}', "
-                    f"which is {state}",
-                    hint="look at its console, or raise wait.timeout_seconds",
-                    error_code="TIMEOUT",
-                )
-            client.sleep(POLL_SECONDS)
+        if not client.wait_until(there, end - client.clock(), POLL_SECONDS):
+            state = model.power(read.read_state(client, vm.uuid))
+            raise VirtualBoxError(
+                f"waited {wait.timeout_seconds:g} s for {words} of VM '{vm.name}', "
+                f"which is {state}",
+                hint="look at its console, or raise wait.timeout_seconds",
+                error_code="TIMEOUT",
+            )

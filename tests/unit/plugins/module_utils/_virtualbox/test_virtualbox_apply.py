@@ -13,12 +13,17 @@ import time
 from dataclasses import replace
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import processes
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     action as actions,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    instance,
     journal,
     task,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import (
+    POLL_SECONDS,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     BusyError,
@@ -74,7 +79,7 @@ def test_stop_by_force_after_the_patience(script):
     for _poll in range(3):
         script.expect(*INFO, out=shown("running"))
     script.expect("controlvm", "u1", "poweroff").expect(*INFO, out=shown("poweroff"))
-    apply.stop(script.client(), "u1", 2 * apply.POLL_SECONDS)
+    apply.stop(script.client(), "u1", 2 * POLL_SECONDS)
 
 
 def test_stop_at_once(script):
@@ -112,7 +117,7 @@ def test_start_that_fails_later(script):
     for _poll in range(3):
         script.expect(*INFO, out=shown("aborted"))
     with pytest.raises(VirtualBoxError, match="is aborted, not running"):
-        apply.start(script.client(timeout=apply.POLL_SECONDS), start_action())
+        apply.start(script.client(timeout=POLL_SECONDS), start_action())
 
 
 def test_a_locked_vm_is_looked_at_before_the_call_is_repeated(script):
@@ -146,7 +151,7 @@ def test_a_note_is_there_during_the_creation_only(script, tmp_path):
     real = client.write
     client.write = lambda *argv, **more: (seen.append(notes.read()), real(*argv, **more))
     apply.apply_vm(client, plan, wanted, notes, {}, 0)
-    mine = {"pid": os.getpid(), "started": journal.process_start(os.getpid())}
+    mine = {"pid": os.getpid(), "started": processes.started(os.getpid())}
     folder = f"{tmp_path}/lab/cp01"
     files = [f"{folder}/cp01.vbox", f"{folder}/cp01.vbox-prev", f"{folder}/cp01.vbox-tmp"]
     assert seen == [
@@ -203,7 +208,7 @@ def test_two_runs_do_not_create_the_same_vm(script, tmp_path):
     process = subprocess.Popen(["sleep", "60"])
     notes = journal.Journal(str(tmp_path), "cp01")
     notes.begin({"what": "create", "uuid": "other"})
-    other = {**notes.read(), "pid": process.pid, "started": journal.process_start(process.pid)}
+    other = {**notes.read(), "pid": process.pid, "started": processes.started(process.pid)}
     with open(notes.path, "w", encoding="utf-8") as stream:
         json.dump(other, stream)
     try:
@@ -253,9 +258,9 @@ def test_leftovers_of_a_creation_are_removed(script, tmp_path):
 
 def test_a_run_that_still_works_is_waited_for(script, monkeypatch):
     process = subprocess.Popen(["sleep", "60"])
-    started = journal.process_start(process.pid)
+    started = processes.started(process.pid)
     note = {"what": "create", "uuid": "u1", "name": "cp01", "pid": process.pid, "started": started}
-    client = script.client(timeout=2 * apply.POLL_SECONDS)
+    client = script.client(timeout=2 * POLL_SECONDS)
     with pytest.raises(VirtualBoxError, match="an earlier run still works on cp01"):
         apply.wait_for_end(client, note)
     monkeypatch.setattr(client, "sleep", lambda seconds: (process.kill(), process.wait()))
@@ -272,10 +277,10 @@ def test_a_vboxmanage_that_outlives_its_module_is_waited_for(script, monkeypatch
     note = {"what": "create", "uuid": "60", "pid": 0, "started": ""}
     try:
         end = time.monotonic() + 10
-        while not apply.calls_under_way("60") and time.monotonic() < end:
+        while not instance.calls_under_way("60") and time.monotonic() < end:
             time.sleep(0.01)
         with pytest.raises(VirtualBoxError, match="still works on 60"):
-            apply.wait_for_end(script.client(timeout=apply.POLL_SECONDS), note)
+            apply.wait_for_end(script.client(timeout=POLL_SECONDS), note)
     finally:
         process.kill()
         process.wait()
