@@ -205,6 +205,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     listings,
 )
@@ -233,8 +234,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.sna
     apply as snapshot_apply,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    apply,
     model,
+    power,
     read,
 )
 
@@ -290,13 +291,13 @@ def make_wish(module: AnsibleModule) -> ApplianceWish:
     )
 
 
-class Task:
+class Task(arguments.Task):
     """One run of the module."""
 
     def __init__(
         self, client: Client, wish: ApplianceWish, names: list[str], check_mode: bool
     ) -> None:
-        self.client = client
+        super().__init__(client)
         self.wish = wish
         self.names = names
         self.check_mode = check_mode
@@ -416,7 +417,7 @@ class Task:
                     journal,
                 )
             elif action.argv:
-                apply.insist(self.client, action)
+                power.insist(self.client, action)
 
     def settle(self) -> None:
         """Nothing is left to be done: a note is of no more use, nor is a folder without one."""
@@ -431,6 +432,23 @@ class Task:
         ]
 
 
+def result(task: Task, outcome: change.Outcome) -> change.Result:
+    """What only this module returns."""
+    foreseen = outcome.check_mode and outcome.actions
+    imported = task.wish.state == "imported"
+    appliance = appliance_planner.describe(task.found)
+    return {
+        "appliance": outcome.after if foreseen and not imported else appliance,
+        "vms": outcome.after["vms"] if foreseen and imported else task.shown(),
+        "diff": {"before": outcome.before, "after": outcome.after},
+        "warnings": [
+            f"the VM '{vm.name}' exists and is left as it is: {text}"
+            for vm in (task.vms if imported and not outcome.actions else ())
+            for text in appliance_planner.differences(vm, task.wish)
+        ],
+    }
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -438,28 +456,12 @@ def main() -> None:
         required_if=[["state", "exported", ["vms"]]],
         supports_check_mode=True,
     )
-    client = arguments.make_client(module)
-    with arguments.failures(module):
-        task = Task(client, make_wish(module), module.params["vms"] or [], module.check_mode)
-        outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
-        if not module.check_mode:
-            task.settle()
-    if task.wish.state == "imported" and not outcome.actions:
-        for vm in task.vms:
-            for text in appliance_planner.differences(vm, task.wish):
-                module.warn(f"the VM '{vm.name}' exists and is left as it is: {text}")
-    foreseen = module.check_mode and outcome.actions
-    if task.wish.state == "exported":
-        appliance = outcome.after if foreseen else appliance_planner.describe(task.found)
-        vms = task.shown()
-    else:
-        appliance = appliance_planner.describe(task.found)
-        vms = outcome.after["vms"] if foreseen else task.shown()
-    module.exit_json(
-        **outcome.results(client),
-        appliance=appliance,
-        vms=vms,
-        diff={"before": outcome.before, "after": outcome.after},
+    arguments.run_module(
+        module,
+        lambda client: Task(
+            client, make_wish(module), module.params["vms"] or [], module.check_mode
+        ),
+        result,
     )
 
 

@@ -405,6 +405,7 @@ stderr:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     task as arguments,
 )
@@ -540,6 +541,14 @@ def comparable(server: dhcp_model.DhcpServer | None) -> dict[str, t.Any]:
     return {"state": "absent"} if server is None else dhcp_model.describe(server)
 
 
+def result(task: dhcp_apply.Task, outcome: change.Outcome) -> change.Result:
+    """What only this module returns."""
+    return {
+        "dhcp_server": dhcp_model.describe(outcome.now(task.actual)),
+        "diff": {"before": comparable(outcome.before), "after": comparable(outcome.after)},
+    }
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -548,14 +557,8 @@ def main() -> None:
         required_one_of=[["network", "interface"]],
         supports_check_mode=True,
     )
-    client = arguments.make_client(module)
-    with arguments.failures(module):
-        task = dhcp_apply.Task(client, make_wish(module.params))
-        outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
-    module.exit_json(
-        **outcome.results(client),
-        dhcp_server=dhcp_model.describe(outcome.after if module.check_mode else task.actual),
-        diff={"before": comparable(outcome.before), "after": comparable(outcome.after)},
+    arguments.run_module(
+        module, lambda client: dhcp_apply.Task(client, make_wish(module.params)), result
     )
 
 

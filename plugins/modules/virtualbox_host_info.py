@@ -145,6 +145,7 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     task,
 )
@@ -165,7 +166,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=task.argument_spec(**OPTIONS), supports_check_mode=True)
     folder = os.path.abspath(module.params["machine_folder"])
-    with task.failures(module):
+    with change.failures(module):
         client = task.find_client(module)
         version = listings.version(client.read("--version"))["text"] if client else None
         capacity = host_capacity.read(folder, version)

@@ -183,6 +183,7 @@ import platform
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     task as arguments,
 )
@@ -228,22 +229,23 @@ def comparable(item: host_only_model.HostOnly | None) -> dict[str, t.Any]:
     return shown
 
 
+def result(task: host_only_apply.Task, outcome: change.Outcome) -> change.Result:
+    """What only this module returns."""
+    return {
+        "host_only_network": host_only_model.describe(outcome.now(task.actual)),
+        "diff": {"before": comparable(outcome.before), "after": comparable(outcome.after)},
+    }
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec=arguments.argument_spec(**OPTIONS), supports_check_mode=True
     )
-    client = arguments.make_client(module)
-    task = host_only_apply.Task(client, make_wish(module.params, platform.system()))
-    with arguments.failures(module):
-        outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
-        if not module.check_mode:
-            task.journal.end()
-    now = outcome.after if module.check_mode else task.actual
-    module.exit_json(
-        **outcome.results(client),
-        host_only_network=host_only_model.describe(now),
-        diff={"before": comparable(outcome.before), "after": comparable(outcome.after)},
+    arguments.run_module(
+        module,
+        lambda client: host_only_apply.Task(client, make_wish(module.params, platform.system())),
+        result,
     )
 
 

@@ -284,6 +284,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     listings as parser,
 )
@@ -291,9 +292,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox imp
     task,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
-    VirtualBoxError,
-)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.host import (
     listings as host_parser,
 )
@@ -399,13 +397,9 @@ def gather(client: Client, wanted: t.Collection[str]) -> dict[str, t.Any]:
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=task.argument_spec(**OPTIONS), supports_check_mode=True)
-    client = task.make_client(module)
-    try:
+    with change.failures(module):
+        client = task.make_client(module)
         found = gather(client, module.params["gather"])
-    except VirtualBoxError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=str(error), error_code="OS_ERROR")
     module.exit_json(changed=False, processes=client.processes, **found)
 
 

@@ -223,6 +223,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     task as arguments,
 )
@@ -230,7 +231,13 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.cli
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.journal import Journal
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.journal import (
+    Journal,
+    wait_for_end,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    apply as medium_apply,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
     read,
     vdi,
@@ -240,7 +247,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     MediumWish,
     plan_medium,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import apply, model
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
 
 FORMATS = ("vdi", "vmdk", "vhd")
 MIB = 1024 * 1024
@@ -283,13 +290,13 @@ class Found(t.NamedTuple):
     in_place: bool = False
 
 
-class Task:
+class Task(arguments.Task):
     """One run of the module."""
 
     def __init__(
         self, client: Client, wish: MediumWish, params: dict[str, t.Any], check_mode: bool
     ) -> None:
-        self.client = client
+        super().__init__(client)
         self.wish = wish
         self.source_format: str = params["source_format"]
         self.source_uuid: str = (params["source_uuid"] or "").lower()
@@ -343,7 +350,7 @@ class Task:
     def _note(self) -> dict[str, t.Any]:
         """What an interrupted run has noted, once nobody works on it any more."""
         note = self.journal.read()
-        if note and not self.check_mode and apply.wait_for_end(self.client, note):
+        if note and not self.check_mode and wait_for_end(self.client, note):
             note = self.journal.read()
         return note
 
@@ -424,12 +431,17 @@ class Task:
 
     def carry_out(self, plan: MediumPlan) -> None:
         """Apply a plan."""
-        apply.apply_medium(self.client, plan, self.wish.medium.path, self.journal)
+        medium_apply.apply_medium(self.client, plan, self.wish.medium.path, self.journal)
+
+    def settle(self) -> None:
+        """A note of an interrupted run is of no more use."""
+        self.journal.end()
 
 
 def make_wish(module: AnsibleModule) -> MediumWish:
     """The task as a wish."""
     params = module.params
+    params["moved_from"] = arguments.absolute(module, "moved_from", params["moved_from"])
     path = arguments.absolute(module, "path", params["path"]) or ""
     suffix = os.path.splitext(path)[1].lstrip(".").lower()
     kind = params["format"] or (suffix if suffix in FORMATS else None)
@@ -457,6 +469,14 @@ def comparable(medium: model.Medium | None) -> dict[str, t.Any]:
     return shown
 
 
+def result(task: Task, outcome: change.Outcome) -> change.Result:
+    """What only this module returns."""
+    return {
+        "medium": model.describe_medium(outcome.now(task.actual)),
+        "diff": {"before": comparable(outcome.before), "after": comparable(outcome.after)},
+    }
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -464,19 +484,10 @@ def main() -> None:
         mutually_exclusive=[("source_path", "source_uuid")],
         supports_check_mode=True,
     )
-    client = arguments.make_client(module)
-    module.params["moved_from"] = arguments.absolute(
-        module, "moved_from", module.params["moved_from"]
-    )
-    with arguments.failures(module):
-        task = Task(client, make_wish(module), module.params, module.check_mode)
-        outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
-        if not module.check_mode:
-            task.journal.end()
-    module.exit_json(
-        **outcome.results(client),
-        medium=model.describe_medium(outcome.after if module.check_mode else task.actual),
-        diff={"before": comparable(outcome.before), "after": comparable(outcome.after)},
+    arguments.run_module(
+        module,
+        lambda client: Task(client, make_wish(module), module.params, module.check_mode),
+        result,
     )
 
 

@@ -252,6 +252,7 @@ stderr:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     task as arguments,
 )
@@ -318,19 +319,21 @@ def comparable(network: nat_model.NatNetwork | None) -> dict[str, t.Any]:
     return {"state": "absent"} if network is None else nat_model.describe(network)
 
 
+def result(task: nat_apply.Task, outcome: change.Outcome) -> change.Result:
+    """What only this module returns."""
+    return {
+        "nat_network": nat_model.describe(outcome.now(task.actual)),
+        "diff": {"before": comparable(outcome.before), "after": comparable(outcome.after)},
+    }
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec=arguments.argument_spec(**OPTIONS), supports_check_mode=True
     )
-    client = arguments.make_client(module)
-    task = nat_apply.Task(client, make_wish(module.params))
-    with arguments.failures(module):
-        outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
-    module.exit_json(
-        **outcome.results(client),
-        nat_network=nat_model.describe(outcome.after if module.check_mode else task.actual),
-        diff={"before": comparable(outcome.before), "after": comparable(outcome.after)},
+    arguments.run_module(
+        module, lambda client: nat_apply.Task(client, make_wish(module.params)), result
     )
 
 

@@ -208,6 +208,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     listings,
 )
@@ -283,14 +284,14 @@ def make_wish(params: dict[str, t.Any]) -> SnapshotWish:
     )
 
 
-class Task:
+class Task(arguments.Task):
     """One run of the module."""
 
     def __init__(
         self, client: Client, wish: SnapshotWish, names: list[str], check_mode: bool
     ) -> None:
-        self.client = client
-        self.wish = wish
+        super().__init__(client)
+        self.asked = self.wish = wish
         self.names = names
         self.check_mode = check_mode
         self.locks = notes.Locks()
@@ -383,6 +384,10 @@ class Task:
         started = tuple(action.vm for action in plan.actions if action.kind == "start")
         self.wish = replace(self.wish, reached=started)
 
+    def close(self) -> None:
+        """Let the next run in."""
+        self.locks.release()
+
 
 def shown(
     vms: t.Sequence[SnapshotVm],
@@ -398,6 +403,17 @@ def shown(
     return found
 
 
+def result(task: Task, outcome: change.Outcome) -> change.Result:
+    """What only this module returns."""
+    return {
+        "snapshots": shown(outcome.now(task.actual), task.asked, model.describe),
+        "diff": {
+            "before": {"snapshots": shown(outcome.before, task.asked, model.comparable)},
+            "after": {"snapshots": shown(task.expected, task.asked, model.comparable)},
+        },
+    }
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -406,24 +422,12 @@ def main() -> None:
         required_if=[["state", "present", ["name"]]],
         supports_check_mode=True,
     )
-    client = arguments.make_client(module)
-    locks = None
-    try:
-        with arguments.failures(module):
-            wish = make_wish(module.params)
-            task = Task(client, wish, module.params["vms"], module.check_mode)
-            locks = task.locks
-            outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
-    finally:
-        if locks is not None:
-            locks.release()
-    module.exit_json(
-        **outcome.results(client),
-        snapshots=shown(outcome.after if module.check_mode else task.actual, wish, model.describe),
-        diff={
-            "before": {"snapshots": shown(outcome.before, wish, model.comparable)},
-            "after": {"snapshots": shown(task.expected, wish, model.comparable)},
-        },
+    arguments.run_module(
+        module,
+        lambda client: Task(
+            client, make_wish(module.params), module.params["vms"], module.check_mode
+        ),
+        result,
     )
 
 

@@ -678,6 +678,7 @@ import uuid
 from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     listings,
     recovery,
@@ -689,7 +690,10 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.cli
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.journal import Journal
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.journal import (
+    Journal,
+    wait_for_end,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
     read as medium_reader,
 )
@@ -702,6 +706,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     extras,
     limits,
     model,
+    power,
     settings,
     settings_file,
 )
@@ -1031,13 +1036,13 @@ def same_file(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-class Task:
+class Task(arguments.Task):
     """One run of the module: reads and plans as often as needed, remembers what was read."""
 
     def __init__(
         self, client: Client, wish: VmWish, params: dict[str, t.Any], check_mode: bool
     ) -> None:
-        self.client = client
+        super().__init__(client)
         self.wish = wish
         self.uuid_option: str = params["uuid"] or ""
         self.clone_from: str = params["clone_from"] or ""
@@ -1151,7 +1156,7 @@ class Task:
         if self.actual is None and not self.wish.create and self.wish.state != "absent":
             return
         self.note = self._journal().read()
-        if self.note and not self.check_mode and apply.wait_for_end(self.client, self.note):
+        if self.note and not self.check_mode and wait_for_end(self.client, self.note):
             self._read()
             self.note = self._journal().read()
         # A note about its creation is still there: interrupted, perhaps before the mark.
@@ -1219,7 +1224,9 @@ class Task:
         if self.actual is not None or (self.wish.state == "absent" and self.wish.folder):
             self._journal().end()
         if self.wish.state == "saved" and self.actual is not None:
-            apply.keep_saved_state(self.client, self.actual)
+            power.keep_saved_state(self.client, self.actual)
+        if self.wait is not None and self.actual is not None:
+            waiting.wait_for(self.client, self.actual, self.wait)
 
     def _looked_into(self, plan: VmPlan) -> VmPlan:
         """What only a further read can tell, and only some plans need."""
@@ -1276,29 +1283,32 @@ class Task:
         self.made_off = plan.makes_vm and all(action.kind != "start" for action in plan.actions)
 
 
+def result(task: Task, outcome: change.Outcome) -> change.Result:
+    """What only this module returns."""
+    return {
+        "vm": model.describe_vm(outcome.now(task.actual)),
+        "diff": {
+            "before": model.comparable(outcome.before),
+            "after": model.comparable(outcome.after),
+        },
+        "warnings": [
+            f"beside VM '{task.wish.vm.name}', VirtualBox knows {lost.text} - let VirtualBox "
+            f"forget that one with the options state absent and uuid {lost.uuid}"
+            for lost in (task.lost if task.actual is not None else ())
+        ],
+    }
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec=arguments.argument_spec(**OPTIONS),
         supports_check_mode=True,
     )
-    client = arguments.make_client(module)
-    with arguments.failures(module):
-        task = Task(client, make_wish(module), module.params, module.check_mode)
-        outcome = arguments.converge(task.plan, task.carry_out, module.check_mode, client.sleep)
-        for lost in task.lost if task.actual is not None else ():
-            module.warn(
-                f"beside VM '{task.wish.vm.name}', VirtualBox knows {lost.text} - let VirtualBox "
-                f"forget that one with the options state absent and uuid {lost.uuid}"
-            )
-        if not module.check_mode:
-            task.settle()
-            if task.wait is not None and task.actual is not None:
-                waiting.wait_for(client, task.actual, task.wait)
-    module.exit_json(
-        **outcome.results(client),
-        vm=model.describe_vm(outcome.after if module.check_mode else task.actual),
-        diff={"before": model.comparable(outcome.before), "after": model.comparable(outcome.after)},
+    arguments.run_module(
+        module,
+        lambda client: Task(client, make_wish(module), module.params, module.check_mode),
+        result,
     )
 
 

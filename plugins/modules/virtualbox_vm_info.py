@@ -115,14 +115,12 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     journal,
     task,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
-    VirtualBoxError,
-)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     model,
     read,
@@ -181,14 +179,10 @@ def read_vms(
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=task.argument_spec(**OPTIONS), supports_check_mode=True)
-    client = task.make_client(module)
-    folder = task.absolute(module, "folder", module.params["folder"])
-    try:
+    with change.failures(module):
+        client = task.make_client(module)
+        folder = task.absolute(module, "folder", module.params["folder"])
         vms, inaccessible = read_vms(client, module.params)
-    except VirtualBoxError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=str(error), error_code="OS_ERROR")
     module.exit_json(
         changed=False,
         vms=vms,

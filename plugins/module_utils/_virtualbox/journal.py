@@ -21,18 +21,44 @@ import time
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import files, processes
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import instance
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     BusyError,
     VirtualBoxError,
 )
 
 FOLDER = ".virtual.datacenter"
+# What a note about a medium is about: its making, its move, its compaction.
+MEDIUM_NOTES = ("medium", "move", "compact")
 
 
 def writer_lives(note: dict[str, t.Any]) -> bool:
     """Whether the run that wrote a note still works, although who started it may be gone."""
     pid = note.get("pid", 0)
     return pid not in (0, os.getpid()) and processes.started(pid) == note.get("started") != ""
+
+
+def wait_for_end(client: Client, note: dict[str, t.Any]) -> bool:
+    """Wait until nobody works on an interrupted creation or removal any more.
+
+    Ansible may be gone while the module that it started, or the VBoxManage that that one started,
+    still works. Tells whether there was anything to wait for.
+    """
+    needle = note["path"] if note["what"] in MEDIUM_NOTES else note["uuid"]
+
+    def ended() -> bool:
+        return not writer_lives(note) and not instance.calls_under_way(needle)
+
+    if ended():
+        return False
+    if not client.wait_until(ended, client.timeout):
+        raise VirtualBoxError(
+            f"an earlier run still works on {note.get('name') or needle}",
+            hint=f"wait for it, or end process {note.get('pid')}",
+            error_code="TIMEOUT",
+        )
+    return True
 
 
 class Journal:

@@ -12,7 +12,10 @@ import shutil
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import instance
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import (
+    SLOW_FACTOR,
+    Action,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (
     ovf,
 )
@@ -38,6 +41,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.rec
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     apply,
+    power,
     read,
 )
 
@@ -55,7 +59,7 @@ def wait_for_end(client: Client, note: Note) -> bool:
 
     if ended():
         return False
-    if not client.wait_until(ended, client.timeout * apply.SLOW_FACTOR):
+    if not client.wait_until(ended, client.timeout * SLOW_FACTOR):
         raise BusyError(f"an earlier run still works on {note['path']}")
     return True
 
@@ -91,7 +95,7 @@ def export(
         shutil.rmtree(folder, ignore_errors=True)
         os.mkdir(folder, mode=0o700)
         argv = tuple(output if part == wish.path else part for part in action.argv)
-        apply.insist(client, Action(action.kind, action.text, argv, slow=True))
+        power.insist(client, Action(action.kind, action.text, argv, slow=True))
         _place(folder, wish, journal, note, replaces)
     except (VirtualBoxError, OSError) as error:
         # Put in place in part, it is done again by the next run.
@@ -183,7 +187,7 @@ def clean_import(client: Client, note: Note, journal: Journal) -> None:
             return False
         return True
 
-    if not client.wait_until(removed, client.timeout * apply.SLOW_FACTOR) and busy is not None:
+    if not client.wait_until(removed, client.timeout * SLOW_FACTOR) and busy is not None:
         raise busy
     journal.end()
 
@@ -226,7 +230,7 @@ def import_vms(
     }
     journal.begin(note)
     try:
-        apply.insist(client, action)
+        power.insist(client, action)
     except VirtualBoxError as error:
         if not error.outcome_unknown:
             clean_import(client, note, journal)
@@ -236,5 +240,5 @@ def import_vms(
     for system in systems:
         vm = read.read_vm(client, read.find_uuid(listed, system.name))
         for late in afterwards(vm, wish) if vm is not None else ():
-            apply.insist(client, late)
+            power.insist(client, late)
     journal.end()

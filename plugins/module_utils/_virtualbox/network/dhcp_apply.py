@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import task
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
@@ -33,11 +34,11 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
 )
 
 
-class Task:
+class Task(task.Task):
     """One run of the module."""
 
     def __init__(self, client: Client, wish: DhcpWish) -> None:
-        self.client = client
+        super().__init__(client)
         self.wish = wish
         self.actual: DhcpServer | None = None
 

@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 import typing as t
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import task
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
@@ -34,11 +35,11 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.rec
 )
 
 
-class Task:
+class Task(task.Task):
     """One run of the module."""
 
     def __init__(self, client: Client, wish: HostOnlyWish, conf: str = networks_conf.PATH) -> None:
-        self.client = client
+        super().__init__(client)
         self.wish = wish
         self.conf = conf
         self.actual: HostOnly | None = None
@@ -92,6 +93,10 @@ class Task:
                 self._configure(action, made)
             else:
                 self.client.write(*action.argv)
+        self.journal.end()
+
+    def settle(self) -> None:
+        """A note of an interrupted run is of no more use."""
         self.journal.end()
 
     def _create(self, expected: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import task
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
@@ -32,7 +33,7 @@ START_SECONDS = 2.0
 POLL_SECONDS = 0.2
 
 
-class Task:
+class Task(task.Task):
     """One run of the module."""
 
     def __init__(
@@ -41,7 +42,7 @@ class Task:
         wish: NatWish,
         running: t.Callable[[str], bool] = processes.running,
     ) -> None:
-        self.client = client
+        super().__init__(client)
         self.wish = wish
         self.running = running
         self.actual: NatNetwork | None = None

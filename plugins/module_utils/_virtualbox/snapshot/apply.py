@@ -34,8 +34,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.sna
     SnapshotPlan,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    apply,
     model,
+    power,
     read,
 )
 
@@ -57,7 +57,7 @@ def settled(client: Client, uuid: str) -> SnapshotVm | None:
     vm = read_vm(client, uuid)
     if vm is None or vm.state in sm.SETTLED_STATES:
         return vm
-    apply.wait_for(client, uuid, sm.SETTLED_STATES, client.timeout)
+    power.wait_for(client, uuid, sm.SETTLED_STATES, client.timeout)
     return read_vm(client, uuid)
 
 
@@ -121,24 +121,24 @@ class Run:
     def _do(self, action: Action) -> None:
         if action.kind == "guard":
             argv = ("snapshot", action.vm, "take", self.note["guard"])
-            apply.insist(self.client, Action("guard", action.text, argv, action.vm, True, True))
+            power.insist(self.client, Action("guard", action.text, argv, action.vm, True, True))
         elif action.kind == "unguard":
             vm = settled(self.client, action.vm)
             if vm is not None:
                 _drop_guard(self.client, vm, self.note)
         elif action.kind == "stop":
             # What the guest has not yet written is given up anyway.
-            apply.stop(self.client, action.vm, 0)
+            power.stop(self.client, action.vm, 0)
         elif action.kind == "start":
-            apply.start(self.client, action)
+            power.start(self.client, action)
         else:
-            apply.insist(self.client, action)
+            power.insist(self.client, action)
 
 
 def _drop_guard(client: Client, vm: SnapshotVm, note: notes.Note) -> None:
     guard = notes.guard_of(vm, note)
     if guard is not None:
-        apply.insist(client, snapshot_planner.remove(vm, guard))
+        power.insist(client, snapshot_planner.remove(vm, guard))
 
 
 def _go_back(client: Client, vm: SnapshotVm, note: notes.Note) -> SnapshotVm:
@@ -146,8 +146,8 @@ def _go_back(client: Client, vm: SnapshotVm, note: notes.Note) -> SnapshotVm:
     if guard is None or not notes.goes_back(vm, note):
         return vm
     if vm.on:
-        apply.stop(client, vm.uuid, 0)
-    apply.insist(client, snapshot_planner.restore(vm, guard))
+        power.stop(client, vm.uuid, 0)
+    power.insist(client, snapshot_planner.restore(vm, guard))
     return settled(client, vm.uuid) or vm
 
 
@@ -161,7 +161,7 @@ def recover(client: Client, note: notes.Note) -> None:
     # Services first, merging of disks after.
     for vm in back:
         for snapshot in notes.half_taken(vm, note):
-            apply.insist(client, snapshot_planner.remove(vm, snapshot))
+            power.insist(client, snapshot_planner.remove(vm, snapshot))
         _drop_guard(client, vm, note)
     notes.journal_of(note).end()
     if failed:
@@ -174,9 +174,9 @@ def _power(client: Client, vm: SnapshotVm, note: notes.Note) -> VirtualBoxError 
         action = snapshot_planner.set_power(vm, verb, verb)
         try:
             if verb == "start":
-                apply.start(client, action)
+                power.start(client, action)
             else:
-                apply.insist(client, action)
+                power.insist(client, action)
         except VirtualBoxError as error:
             if error.outcome_unknown:
                 raise

@@ -13,14 +13,14 @@ import time
 from dataclasses import replace
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import processes
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, processes
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     action as actions,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     instance,
     journal,
-    task,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import (
     POLL_SECONDS,
@@ -31,11 +31,15 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    apply as medium_apply,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
     plan as medium_planner,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     apply,
     model,
+    power,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     plan as planner,
@@ -71,7 +75,7 @@ def run(script, plan, wanted, note=None, patience=0.0):
 def test_stop_by_the_power_button(script):
     script.expect(*INFO, out=shown("running")).expect("controlvm", "u1", "acpipowerbutton")
     script.expect(*INFO, out=shown("running")).expect(*INFO, out=shown("poweroff"))
-    apply.stop(script.client(), "u1", 60)
+    power.stop(script.client(), "u1", 60)
 
 
 def test_stop_by_force_after_the_patience(script):
@@ -79,19 +83,19 @@ def test_stop_by_force_after_the_patience(script):
     for _poll in range(3):
         script.expect(*INFO, out=shown("running"))
     script.expect("controlvm", "u1", "poweroff").expect(*INFO, out=shown("poweroff"))
-    apply.stop(script.client(), "u1", 2 * POLL_SECONDS)
+    power.stop(script.client(), "u1", 2 * POLL_SECONDS)
 
 
 def test_stop_at_once(script):
     script.expect("controlvm", "u1", "poweroff").expect(*INFO, out=shown("aborted"))
-    apply.stop(script.client(), "u1", 0)
+    power.stop(script.client(), "u1", 0)
 
 
 def test_stop_of_a_vm_that_has_just_gone_off(script, recorded_error):
     error = recorded_error("not_running")
     script.expect("controlvm", "u1", "poweroff", rc=error.rc, err=error.stderr)
     script.expect(*INFO, out=shown("poweroff"))
-    apply.stop(script.client(), "u1", 0)
+    power.stop(script.client(), "u1", 0)
 
 
 def start_action():
@@ -101,7 +105,7 @@ def start_action():
 def test_start_waits_until_it_runs(script):
     script.expect("startvm", "u1", "--type", "headless")
     script.expect(*INFO, out=shown("starting")).expect(*INFO, out=shown("running"))
-    apply.start(script.client(), start_action())
+    power.start(script.client(), start_action())
 
 
 def test_start_of_a_vm_that_somebody_else_has_started(script, recorded_error):
@@ -109,7 +113,7 @@ def test_start_of_a_vm_that_somebody_else_has_started(script, recorded_error):
     script.expect("startvm", "u1", "--type", "headless", rc=1, err=error.stderr)
     for _look in range(3):
         script.expect(*INFO, out=shown("running"))
-    apply.start(script.client(), start_action())
+    power.start(script.client(), start_action())
 
 
 def test_start_that_fails_later(script):
@@ -117,25 +121,25 @@ def test_start_that_fails_later(script):
     for _poll in range(3):
         script.expect(*INFO, out=shown("aborted"))
     with pytest.raises(VirtualBoxError, match="is aborted, not running"):
-        apply.start(script.client(timeout=POLL_SECONDS), start_action())
+        power.start(script.client(timeout=POLL_SECONDS), start_action())
 
 
 def test_a_locked_vm_is_looked_at_before_the_call_is_repeated(script):
     action = actions.Action("modify", "change", ("modifyvm", "u1", "--cpus", "2"), "u1")
     script.expect(*action.argv, rc=1, err=LOCKED).expect(*INFO, out=shown("poweroff"))
     script.expect(*action.argv)
-    apply.call(script.client(), action)
+    power.call(script.client(), action)
     script.expect(*action.argv, rc=1, err=LOCKED).expect(*INFO, out=shown("running"))
     with pytest.raises(VirtualBoxError, match="already locked"):
-        apply.call(script.client(), action)
+        power.call(script.client(), action)
 
 
 def test_copies_may_take_longer(script):
     script.expect("clonevm").expect("modifyvm")
     client = script.client(timeout=10)
-    apply.call(client, actions.Action("clone", "", ("clonevm",), slow=True))
-    apply.call(client, actions.Action("modify", "", ("modifyvm",)))
-    assert script.timeouts == [10 * apply.SLOW_FACTOR, 10]
+    power.call(client, actions.Action("clone", "", ("clonevm",), slow=True))
+    power.call(client, actions.Action("modify", "", ("modifyvm",)))
+    assert script.timeouts == [10 * actions.SLOW_FACTOR, 10]
 
 
 # --- creation ---------------------------------------------------------------------------------
@@ -262,10 +266,10 @@ def test_a_run_that_still_works_is_waited_for(script, monkeypatch):
     note = {"what": "create", "uuid": "u1", "name": "cp01", "pid": process.pid, "started": started}
     client = script.client(timeout=2 * POLL_SECONDS)
     with pytest.raises(VirtualBoxError, match="an earlier run still works on cp01"):
-        apply.wait_for_end(client, note)
+        journal.wait_for_end(client, note)
     monkeypatch.setattr(client, "sleep", lambda seconds: (process.kill(), process.wait()))
-    assert apply.wait_for_end(client, note)
-    assert not apply.wait_for_end(client, note)
+    assert journal.wait_for_end(client, note)
+    assert not journal.wait_for_end(client, note)
     # Its number may be given to another process.
     assert not journal.writer_lives({**note, "pid": os.getppid()})
     assert not journal.writer_lives({**note, "pid": os.getpid()})
@@ -280,11 +284,11 @@ def test_a_vboxmanage_that_outlives_its_module_is_waited_for(script, monkeypatch
         while not instance.calls_under_way("60") and time.monotonic() < end:
             time.sleep(0.01)
         with pytest.raises(VirtualBoxError, match="still works on 60"):
-            apply.wait_for_end(script.client(timeout=POLL_SECONDS), note)
+            journal.wait_for_end(script.client(timeout=POLL_SECONDS), note)
     finally:
         process.kill()
         process.wait()
-    assert not apply.wait_for_end(script.client(), note)
+    assert not journal.wait_for_end(script.client(), note)
 
 
 # --- removal ----------------------------------------------------------------------------------
@@ -367,7 +371,7 @@ def test_a_medium_that_cannot_be_made_leaves_nothing(script, tmp_path):
 
     client.write = half
     with pytest.raises(VirtualBoxError):
-        apply.apply_medium(client, plan, path, journal.Journal(str(tmp_path), path))
+        medium_apply.apply_medium(client, plan, path, journal.Journal(str(tmp_path), path))
     assert os.listdir(tmp_path) == []
 
 
@@ -376,7 +380,7 @@ def test_a_medium_that_another_run_has_made_stays(script, tmp_path):
     open(path, "w").close()
     with pytest.raises(BusyError):
         notes = journal.Journal(str(tmp_path), path)
-        apply.apply_medium(script.client(), medium_plan(path), path, notes)
+        medium_apply.apply_medium(script.client(), medium_plan(path), path, notes)
     assert os.listdir(tmp_path) == ["d.vdi"]
 
 
@@ -386,13 +390,13 @@ def test_a_medium_whose_making_hangs_leaves_its_note(script, tmp_path):
     notes = journal.Journal(str(tmp_path), path)
     script.expect(*plan.actions[0].argv, hang=True)
     with pytest.raises(CallTimeoutError):
-        apply.apply_medium(script.client(), plan, path, notes)
+        medium_apply.apply_medium(script.client(), plan, path, notes)
     assert notes.read()
     script.expect("list", "hdds").expect(*plan.actions[0].argv)
     again = medium_planner.plan_medium(
         None, medium_planner.MediumWish(model.Medium(path, size_mb=8)), True
     )
-    apply.apply_medium(script.client(), again, path, notes)
+    medium_apply.apply_medium(script.client(), again, path, notes)
     assert not notes.read()
 
 
@@ -410,25 +414,25 @@ NOTHING = planner.VmPlan("new", "new")
 
 
 def test_check_mode_stops_after_the_plan():
-    outcome = task.converge(plans(CHANGE), pytest.fail, True, pytest.fail)
-    assert outcome == ("old", "new", CHANGE.actions)
+    outcome = change.converge(plans(CHANGE), pytest.fail, True, pytest.fail)
+    assert outcome == ("old", "new", CHANGE.actions, True)
 
 
 def test_nothing_to_do_reads_once():
-    assert task.converge(plans(NOTHING), pytest.fail, False, pytest.fail).actions == ()
+    assert change.converge(plans(NOTHING), pytest.fail, False, pytest.fail).actions == ()
 
 
 def test_what_was_done_is_read_again():
     done = []
-    outcome = task.converge(plans(CHANGE, NOTHING), done.append, False, pytest.fail)
+    outcome = change.converge(plans(CHANGE, NOTHING), done.append, False, pytest.fail)
     assert done == [CHANGE]
-    assert outcome == ("old", "new", CHANGE.actions)
+    assert outcome == ("old", "new", CHANGE.actions, False)
 
 
 def test_a_lie_is_noticed():
-    found = plans(*[CHANGE] * (task.ATTEMPTS + 1))
-    with pytest.raises(VirtualBoxError, match="still to be done: change cpus") as caught:
-        task.converge(found, lambda plan: None, False, pytest.fail)
+    found = plans(*[CHANGE] * (change.ATTEMPTS + 1))
+    with pytest.raises(TaskError, match="still to be done: change cpus") as caught:
+        change.converge(found, lambda plan: None, False, pytest.fail)
     assert caught.value.error_code == "NOT_CONVERGED"
 
 
@@ -441,7 +445,7 @@ def test_a_call_that_broke_off_is_planned_anew():
             raise CallTimeoutError("no answer")
 
     rest = replace(CHANGE, actions=(actions.Action("attach", "the rest"),))
-    outcome = task.converge(plans(CHANGE, rest, NOTHING), carry_out, False, lambda seconds: None)
+    outcome = change.converge(plans(CHANGE, rest, NOTHING), carry_out, False, lambda seconds: None)
     assert tries == [CHANGE, rest]
     assert [action.kind for action in outcome.actions] == ["modify", "attach"]
 
@@ -451,7 +455,7 @@ def test_a_refusal_is_final():
         raise VirtualBoxError("no")
 
     with pytest.raises(VirtualBoxError, match="no"):
-        task.converge(plans(CHANGE), carry_out, False, pytest.fail)
+        change.converge(plans(CHANGE), carry_out, False, pytest.fail)
 
 
 # --- notes ------------------------------------------------------------------------------------

@@ -18,6 +18,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    apply as medium_apply,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
     read,
     vdi,
 )
@@ -25,7 +28,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     MediumWish,
     plan_medium,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import apply
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import (
     MEDIUM_TYPES,
     Medium,
@@ -435,7 +437,7 @@ def test_a_move_is_noted_as_long_as_it_lasts(script, moving):
         return real(*words, **more)
 
     client.write = noted
-    apply.apply_medium(client, plan, path, notes)
+    medium_apply.apply_medium(client, plan, path, notes)
     assert not notes.read() and os.listdir(os.path.dirname(path)) == ["d.vdi"]
 
 
@@ -443,7 +445,7 @@ def test_a_refused_move_leaves_nothing(script, moving):
     plan, path, notes = moving
     script.expect(*plan.actions[0].argv, rc=1, err="VBoxManage: error: no\n")
     with pytest.raises(VirtualBoxError):
-        apply.apply_medium(script.client(), plan, path, notes)
+        medium_apply.apply_medium(script.client(), plan, path, notes)
     assert os.listdir(os.path.dirname(path)) == ["d.vdi"]
 
 
@@ -451,7 +453,7 @@ def test_a_move_that_hangs_leaves_its_note(script, moving):
     plan, path, notes = moving
     script.expect(*plan.actions[0].argv, hang=True)
     with pytest.raises(CallTimeoutError):
-        apply.apply_medium(script.client(), plan, path, notes)
+        medium_apply.apply_medium(script.client(), plan, path, notes)
     assert notes.read()["what"] == "move"
 
 
@@ -460,7 +462,7 @@ def test_a_move_onto_what_has_just_been_made(script, moving):
     with open(path, "w", encoding="utf-8") as stream:
         stream.write("somebody's")
     with pytest.raises(BusyError):
-        apply.apply_medium(script.client(), plan, path, notes)
+        medium_apply.apply_medium(script.client(), plan, path, notes)
     assert sorted(os.listdir(os.path.dirname(path))) == ["d.vdi", "e.vdi"]
 
 
@@ -470,12 +472,12 @@ def test_a_compaction_is_noted(script, tmp_path):
     plan = plan_medium(replace(DISK, path=path, unused_mb=1), wish(path, compact=True))
     script.expect(*plan.actions[0].argv, hang=True)
     with pytest.raises(CallTimeoutError):
-        apply.apply_medium(script.client(), plan, path, notes)
+        medium_apply.apply_medium(script.client(), plan, path, notes)
     assert notes.read()["what"] == "compact"
     script.expect(*plan.actions[0].argv, rc=1, err="VBoxManage: error: no\n")
     with pytest.raises(VirtualBoxError):
-        apply.apply_medium(script.client(), plan, path, notes)
+        medium_apply.apply_medium(script.client(), plan, path, notes)
     assert not notes.read()
     script.expect(*plan.actions[0].argv)
-    apply.apply_medium(script.client(), plan, path, notes)
+    medium_apply.apply_medium(script.client(), plan, path, notes)
     assert not notes.read()
