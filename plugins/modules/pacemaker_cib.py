@@ -239,8 +239,11 @@ actions:
   description: What was done, or in check mode would be done.
   returned: success
   type: list
-  elements: str
-  sample: [create resource address]
+  elements: dict
+  sample:
+    - action: create
+      text: create resource address
+      command: []
 configuration:
   description: The described things as they are in the cluster now; in check mode as they would be.
   returned: success
@@ -271,7 +274,8 @@ error_code:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import ensure, errors
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import task
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.client import Client
 
 
@@ -324,13 +328,11 @@ def argument_spec() -> dict[str, t.Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        result = ensure.ensure(Client(module.tmpdir), module.params, module.check_mode)
-    except errors.PacemakerError as error:
-        module.fail_json(**error.as_result())
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**result)
+    change.run_module(
+        module,
+        lambda: task.Task(Client(module.tmpdir), module.params, module.check_mode),
+        task.result,
+    )
 
 
 if __name__ == "__main__":

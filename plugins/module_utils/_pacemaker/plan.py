@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import model
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.cib import (
     OPTION_SETS,
@@ -15,15 +17,18 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.cib 
 )
 
 
-class Action(t.NamedTuple):
-    """One change: what is done to which kind of thing."""
+@dataclass(frozen=True)
+class Action(change.Action):
+    """One change of a thing in the cluster's configuration."""
 
-    verb: str
-    kind: str
-    id: str
+    # The kind of the thing, and its name.
+    thing: str = ""
+    id: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.verb} {self.kind.replace('rsc_', '')} {self.id}"
+
+def _action(verb: str, thing: str, identity: str) -> Action:
+    text = f"{verb} {thing.replace('rsc_', '')} {identity}"
+    return Action(verb, text, thing=thing, id=identity)
 
 
 class Plan(t.NamedTuple):
@@ -53,26 +58,26 @@ def make(
                 getattr(before, kind)[name] = has[name]
             getattr(after, kind)[name] = value
             if has.get(name) != value:
-                actions.append(Action("change" if name in has else "create", kind, name))
+                actions.append(_action("change" if name in has else "create", kind, name))
     for identity, resource in wanted.resources.items():
         lives = live.resources.get(identity)
         if lives is None:
-            actions.append(Action("create", "resource", identity))
+            actions.append(_action("create", "resource", identity))
             after.resources[identity] = resource
             continue
         before.resources[identity] = lives
         after.resources[identity] = resource.over(lives)
         if after.resources[identity].shape() != lives.shape():
-            actions.append(Action("change", "resource", identity))
+            actions.append(_action("change", "resource", identity))
     for identity, constraint in wanted.constraints.items():
         after.constraints[identity] = constraint
         there = live.constraints.get(identity)
         if there is None:
-            actions.append(Action("create", constraint.kind, identity))
+            actions.append(_action("create", constraint.kind, identity))
             continue
         before.constraints[identity] = there
         if there != constraint:
-            actions.append(Action("change", constraint.kind, identity))
+            actions.append(_action("change", constraint.kind, identity))
     if prune_prefix:
         actions += _prune(live, wanted, before, prune_prefix, pruned)
     return Plan(actions, before, after)
@@ -90,18 +95,19 @@ def _prune(
         listed = identity in wanted.constraints or constraint.kind not in pruned
         if identity.startswith(prefix) and not listed:
             before.constraints[identity] = constraint
-            actions.append(Action("remove", constraint.kind, identity))
+            actions.append(_action("remove", constraint.kind, identity))
     for identity, resource in live.resources.items():
         listed = identity in wanted.resources or "resource" not in pruned
         if identity.startswith(prefix) and not listed:
             before.resources[identity] = resource
-            actions.append(Action("remove", "resource", identity))
+            actions.append(_action("remove", "resource", identity))
     return actions
 
 
 def apply(plan: Plan, cib: Cib) -> None:
     """Make the changes of the plan in the document, and no other."""
-    for verb, kind, identity in plan.actions:
+    for action in plan.actions:
+        verb, kind, identity = action.kind, action.thing, action.id
         if kind in OPTION_SETS:
             cib.put_option(kind, identity, getattr(plan.after, kind)[identity])
         elif kind == "resource" and verb == "remove":

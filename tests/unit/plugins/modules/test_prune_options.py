@@ -19,12 +19,14 @@ import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import ensure
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
     model as pacemaker_model,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
     plan as pacemaker_plan,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
+    task as pacemaker_task,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
     wishes as pacemaker_wishes,
@@ -197,8 +199,9 @@ def plan_cib(full: Options, task: Options) -> Outcome:
         def read(self) -> pacemaker_model.Configuration:
             return live
 
-    look = ensure._look(t.cast(t.Any, Live()), task)
-    gone = {action.id for action in look.plan.actions if action.verb == "remove"}
+    cluster = pacemaker_task.Task(t.cast(t.Any, None), task, True)
+    made = cluster.plan_for(t.cast(t.Any, Live()))
+    gone = {action.id for action in made.actions if action.kind == "remove"}
     held = {**live.resources, **live.constraints}
     after: Options = {
         option: [
@@ -208,8 +211,8 @@ def plan_cib(full: Options, task: Options) -> Outcome:
         ]
         for option, kind in KINDS.items()
     }
-    assert all(isinstance(action, pacemaker_plan.Action) for action in look.plan.actions)
-    return len(look.plan.actions), after
+    assert all(isinstance(action, pacemaker_plan.Action) for action in made.actions)
+    return len(made.actions), after
 
 
 PLANNERS: dict[str, t.Callable[[Options, Options], Outcome]] = {
