@@ -193,8 +193,11 @@ actions:
   description: What was done, or would be done in check mode.
   returned: success
   type: list
-  elements: str
-  sample: [create config, start power]
+  elements: dict
+  sample:
+    - action: start
+      text: start power
+      command: []
 error_code:
   description: A word that names the kind of error.
   returned: failure
@@ -204,9 +207,11 @@ error_code:
 
 import os
 import platform
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
@@ -221,8 +226,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     seed,
     state,
 )
-
-ALL_MACHINES = "all machines"
 
 
 def argument_spec() -> dict[str, Any]:
@@ -299,28 +302,6 @@ def nics_of(params: dict[str, Any]) -> list[lxc.Nic]:
     return nics
 
 
-def remove_all(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    actions, before = [], {}
-    for name in machine_host.known_machines(params["root_dir"], params["datacenter"]):
-        host = machine_host.LabMachine(
-            params["root_dir"], params["datacenter"], name, params["timeout"]
-        )
-        actual = host.read()
-        before[name] = actual.power
-        plan = machine.plan_absent(actual)
-        actions += [f"{name}: {action}" for action in plan.actions] or [
-            f"{name}: remove control groups"
-        ]
-        if not check_mode:
-            for action in plan.actions:
-                host.apply(action, {}, {})
-    if not check_mode:
-        machine_host.remove_empty_groups(params["datacenter"])
-        folders.remove_empty(params["root_dir"], params["datacenter"])
-    diff = state.diff(before, {}, f"machines of {params['datacenter']}")
-    return {"changed": bool(actions), "actions": actions, "diff": diff}
-
-
 def read_seed(
     params: dict[str, Any], actual: machine.Actual, check_mode: bool
 ) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -337,111 +318,159 @@ def read_seed(
     return {}, {thing.partition(" ")[2]: digest for thing, digest in kept.items()}
 
 
-def plan(
+def wanted_definition(
     host: machine_host.LabMachine,
     actual: machine.Actual,
     params: dict[str, Any],
     digests: dict[str, str],
     check_mode: bool,
-) -> machine.Plan:
-    if params["state"] == "absent":
-        return machine.plan_absent(actual)
-    if params["image"] is not None:
-        lower = host.lower(params["image"], must_exist=not check_mode)
-        mode = params["cgroup_mode"] if params["cgroup_mode"] != "auto" else cgroups.detect_mode()
-        definition = lxc.Definition(
-            datacenter=params["datacenter"],
-            name=params["name"],
-            root=params["root_dir"],
-            lower=lower,
-            nics=nics_of(params),
-            mounts=[*host.image_mounts(lower), *[lxc.Mount(**mount) for mount in params["mounts"]]],
-            modules=modules.tree(params["root_dir"]),
-            cgroup_mode=mode,
-            limits=limits.Limits(
-                cgroups.detect_mode(), params["cpus"], params["memory_mb"], params["processes"]
-            ),
-        )
-        wanted = machine.definition(host.directory, lxc.render(definition), digests)
-    elif machine.CONFIG in actual.definition or check_mode:
+) -> dict[str, str]:
+    """The defined part of the machine as the task wants it."""
+    if params["image"] is None:
+        if machine.CONFIG not in actual.definition and not check_mode:
+            raise TaskError(
+                f"The machine {params['name']} is not defined: give image, seed_path and nics.",
+                error_code="NOT_DEFINED",
+            )
         # Without an image only the power is asked for: the definition stays as it is.
-        wanted = dict(actual.definition)
-    else:
-        raise TaskError(
-            f"The machine {params['name']} is not defined: give image, seed_path and nics.",
-            error_code="NOT_DEFINED",
-        )
-    return machine.plan_present(
-        actual, wanted, params["state"], params["force"], params["allow_power_cycle"]
+        return dict(actual.definition)
+    lower = host.lower(params["image"], must_exist=not check_mode)
+    mode = params["cgroup_mode"] if params["cgroup_mode"] != "auto" else cgroups.detect_mode()
+    definition = lxc.Definition(
+        datacenter=params["datacenter"],
+        name=params["name"],
+        root=params["root_dir"],
+        lower=lower,
+        nics=nics_of(params),
+        mounts=[*host.image_mounts(lower), *[lxc.Mount(**mount) for mount in params["mounts"]]],
+        modules=modules.tree(params["root_dir"]),
+        cgroup_mode=mode,
+        limits=limits.Limits(
+            cgroups.detect_mode(), params["cpus"], params["memory_mb"], params["processes"]
+        ),
     )
+    return machine.definition(host.directory, lxc.render(definition), digests)
 
 
-def describe(host: machine_host.LabMachine, planned: machine.Plan) -> dict[str, Any]:
-    config = planned.wanted.get(machine.CONFIG, "")
+class Task(change.Task):
+    """One run of the module on one machine."""
+
+    def __init__(self, params: dict[str, Any], check_mode: bool) -> None:
+        self.params = params
+        self.check_mode = check_mode
+        self.host = machine_host.LabMachine(
+            params["root_dir"], params["datacenter"], params["name"], params["timeout"]
+        )
+        self.files: dict[str, bytes] = {}
+        self.planned = machine.Plan({}, {}, [])
+
+    def plan(self) -> machine.Plan:
+        """Read the machine and plan from it."""
+        params, actual = self.params, self.host.read()
+        self.files, digests = read_seed(params, actual, self.check_mode)
+        if params["state"] == "absent":
+            self.planned = machine.plan_absent(actual)
+        else:
+            wanted = wanted_definition(self.host, actual, params, digests, self.check_mode)
+            self.planned = machine.plan_present(
+                actual, wanted, params["state"], params["force"], params["allow_power_cycle"]
+            )
+        return self.planned
+
+    def carry_out(self, plan: machine.Plan) -> None:
+        """Apply a plan."""
+        if any(action.kind == "start" for action in plan.actions):
+            self.host.check_network()
+        for action in plan.actions:
+            self.host.apply(action, plan.after, self.files)
+
+
+class AllMachines(change.Task):
+    """One run of the module on all machines of a data center, which are removed."""
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        self.params = params
+        self.steps: list[tuple[machine_host.LabMachine, state.Action]] = []
+        self.looked = False
+
+    def plan(self) -> state.Plan:
+        """Read all machines of which anything is left."""
+        before: dict[str, str] = {}
+        actions: list[state.Action] = []
+        self.steps = []
+        for name in machine_host.known_machines(self.params["root_dir"], self.params["datacenter"]):
+            host = machine_host.LabMachine(
+                self.params["root_dir"], self.params["datacenter"], name, self.params["timeout"]
+            )
+            actual = host.read()
+            before[name] = actual.power
+            planned = machine.plan_absent(actual).actions
+            self.steps += [(host, action) for action in planned]
+            actions += [replace(action, text=f"{name}: {action}") for action in planned]
+            if not planned and not self.looked:
+                # The kernel may give them free a little later: nobody waits for that.
+                actions.append(state.Action("remove", f"{name}: remove control groups"))
+        self.looked = True
+        return state.Plan(before, {}, actions)
+
+    def carry_out(self, plan: state.Plan) -> None:
+        """Remove all of it."""
+        for host, action in self.steps:
+            host.apply(action, {}, {})
+        self.settle()
+
+    def settle(self) -> None:
+        """What is shared goes with the last machine."""
+        machine_host.remove_empty_groups(self.params["datacenter"])
+        folders.remove_empty(self.params["root_dir"], self.params["datacenter"])
+
+
+def describe(task: Task) -> dict[str, Any]:
+    config = task.planned.after.get(machine.CONFIG, "")
+    host = task.host
     enter = namespaces.enter_command(host.network)
     return {
         "name": host.name,
-        "power": planned.wanted[machine.POWER],
+        "power": task.planned.after[machine.POWER],
         "directory": host.directory,
         "image": lxc.lower_of(config),
         "cgroup_mode": "v1" if "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE" in config else "v2",
-        "restart_required": planned.restart_required,
+        "restart_required": task.planned.restart_required,
         "attach": [*enter, "lxc-attach", "-P", host.lxc_path, "-n", host.name],
     }
 
 
-def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def make_task(params: dict[str, Any], check_mode: bool) -> Task | AllMachines:
     check(params)
-    if params["all_machines"]:
-        return remove_all(params, check_mode)
-    host = machine_host.LabMachine(
-        params["root_dir"], params["datacenter"], params["name"], params["timeout"]
-    )
-    actual = host.read()
-    files, digests = read_seed(params, actual, check_mode)
-    planned = plan(host, actual, params, digests, check_mode)
-    actions = [str(action) for action in planned.actions]
-    result: dict[str, Any] = {
-        "changed": bool(actions),
-        "actions": actions,
-        "diff": state.diff(actual.as_state(), planned.wanted, f"machine {params['name']}"),
+    return AllMachines(params) if params["all_machines"] else Task(params, check_mode)
+
+
+def result(task: Task | AllMachines, outcome: change.Outcome) -> change.Result:
+    """What only this module returns."""
+    if isinstance(task, AllMachines):
+        header = f"machines of {task.params['datacenter']}"
+        return {"diff": state.diff(outcome.before, outcome.after, header)}
+    name = task.params["name"]
+    shown: dict[str, Any] = {
+        "diff": state.diff(outcome.before, outcome.after, f"machine {name}"),
     }
-    if planned.actions and not check_mode:
-        if "start power" in actions:
-            host.check_network()
-        for action in planned.actions:
-            host.apply(action, planned.wanted, files)
-        left = plan(host, host.read(), params, digests, check_mode)
-        if left.actions:
-            raise TaskError(
-                f"The machine {params['name']} is not as planned after all steps, still to do: "
-                + ", ".join(map(str, left.actions)),
-                error_code="NOT_AS_PLANNED",
-                actions=actions,
-            )
-        planned = left
-    if params["state"] != "absent":
-        result["machine"] = describe(host, planned)
-    return result
+    if task.params["state"] != "absent":
+        shown["machine"] = describe(task)
+    if task.planned.restart_required:
+        shown["warnings"] = [
+            f"Machine {name} uses its new definition after a restart (allow_power_cycle)."
+        ]
+    return shown
 
 
 def main() -> None:
+    """Entry point."""
     module = AnsibleModule(
         argument_spec=argument_spec(),
         supports_check_mode=True,
         required_together=[["image", "seed_path"]],
     )
-    try:
-        result = run(module.params, module.check_mode)
-    except TaskError as error:
-        module.fail_json(**error.as_result())
-    else:
-        if result.get("machine", {}).get("restart_required"):
-            module.warn(
-                f"Machine {module.params['name']} uses its new definition after a restart"
-                " (allow_power_cycle)."
-            )
-        module.exit_json(**result)
+    change.run_module(module, lambda: make_task(module.params, module.check_mode), result)
 
 
 if __name__ == "__main__":

@@ -157,8 +157,11 @@ actions:
   description: What was done, or would be done in check mode.
   returned: success
   type: list
-  elements: str
-  sample: [create namespace vdc-lab, create bridge br-edge]
+  elements: dict
+  sample:
+    - action: create
+      text: create bridge br-edge
+      command: []
 error_code:
   description: A word that names the kind of error.
   returned: failure
@@ -171,6 +174,7 @@ import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import names, state
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port
@@ -210,47 +214,46 @@ def check(params: dict[str, Any]) -> None:
         )
 
 
-def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    check(params)
-    ports = [Port(**port) for port in params["ports"]]
-    lab = LabNetwork(params["root_dir"], params["datacenter"], params["bridges"], ports)
-    actual = lab.read()
-    wanted = lab.wanted() if params["state"] == "present" else {}
-    actions = state.plan(actual, wanted)
-    if params["state"] == "present":
-        lab.check_ports()
-    elif actions and not check_mode:
-        # In check mode the machines that a task before this one would have removed are still there.
-        lab.check_unused()
-    result: dict[str, Any] = {
-        "changed": bool(actions),
-        "actions": [str(action) for action in actions],
-        "diff": state.diff(actual, wanted, f"network of {params['datacenter']}"),
-    }
-    if actions and not check_mode:
-        for action in actions:
-            lab.apply(action)
-        left = state.plan(lab.read(), wanted)
-        if left:
-            raise TaskError(
-                "The network is not as planned after all steps, still to do: "
-                + ", ".join(map(str, left)),
-                error_code="NOT_AS_PLANNED",
-                actions=result["actions"],
-            )
-    if params["state"] == "present":
-        result["network"] = lab.result()
-    return result
+class Task(change.Task):
+    """One run of the module."""
+
+    def __init__(self, params: dict[str, Any], check_mode: bool) -> None:
+        check(params)
+        self.params = params
+        self.check_mode = check_mode
+        self.present: bool = params["state"] == "present"
+        ports = [Port(**port) for port in params["ports"]]
+        self.lab = LabNetwork(params["root_dir"], params["datacenter"], params["bridges"], ports)
+
+    def plan(self) -> state.Plan:
+        """Read the network and plan from it; what is in the way is an error."""
+        actual = self.lab.read()
+        wanted = self.lab.wanted() if self.present else {}
+        actions = state.plan(actual, wanted)
+        if self.present:
+            self.lab.check_ports()
+        elif actions and not self.check_mode:
+            # In check mode the machines that a task before would have removed are still there.
+            self.lab.check_unused()
+        return state.Plan(actual, wanted, actions)
+
+    def carry_out(self, plan: state.Plan) -> None:
+        """Apply a plan."""
+        for action in plan.actions:
+            self.lab.apply(action)
+
+
+def result(task: Task, outcome: change.Outcome) -> change.Result:
+    """What only this module returns."""
+    header = f"network of {task.params['datacenter']}"
+    shown = {"diff": state.diff(outcome.before, outcome.after, header)}
+    return {**shown, "network": task.lab.result()} if task.present else shown
 
 
 def main() -> None:
+    """Entry point."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    try:
-        result = run(module.params, module.check_mode)
-    except TaskError as error:
-        module.fail_json(**error.as_result())
-    else:
-        module.exit_json(**result)
+    change.run_module(module, lambda: Task(module.params, module.check_mode), result)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import state
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.state import Action
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.state import step
 
 RUNNING = "running"
 STOPPED = "stopped"
@@ -37,9 +37,7 @@ class Actual:
 
 
 @dataclass(frozen=True)
-class Plan:
-    actions: list[Action]
-    wanted: dict[str, str]
+class Plan(state.Plan):
     restart_required: bool = False
 
 
@@ -57,15 +55,15 @@ def definition(directory: str, config: str, seed: Mapping[str, str]) -> dict[str
 
 
 def plan_absent(actual: Actual) -> Plan:
-    actions = []
+    actions: list[state.Action] = []
     if actual.power != STOPPED:
-        actions.append(Action("kill", POWER))
+        actions.append(step("kill", POWER))
     actions += [
-        Action("remove", thing)
+        step("remove", thing)
         for thing in reversed(list(actual.definition))
         if thing.startswith("directory ")
     ]
-    return Plan(actions, {})
+    return Plan(actual.as_state(), {}, actions)
 
 
 def plan_present(
@@ -79,20 +77,20 @@ def plan_present(
     actions = state.plan(actual.definition, definition)
     power = actual.power
     restart_required = False
-    stop = Action("kill" if force else "stop", POWER)
+    stop = step("kill" if force else "stop", POWER)
     if power == LEFT_OVER:
         # Nobody watches over these processes any more: they are of no use to anyone.
-        actions.append(Action("kill", POWER))
+        actions.append(step("kill", POWER))
         power = STOPPED
     if wanted_state == "stopped" and power == RUNNING:
         actions.append(stop)
         power = STOPPED
     elif wanted_state == "started" and power == STOPPED:
-        actions.append(Action("start", POWER))
+        actions.append(step("start", POWER))
         power = RUNNING
     elif power == RUNNING and actual.config_in_use != definition.get(CONFIG):
         if allow_power_cycle and wanted_state == "started":
-            actions += [stop, Action("start", POWER)]
+            actions += [stop, step("start", POWER)]
         else:
             restart_required = True
-    return Plan(actions, {**definition, POWER: power}, restart_required)
+    return Plan(actual.as_state(), {**definition, POWER: power}, actions, restart_required)

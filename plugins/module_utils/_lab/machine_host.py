@@ -172,12 +172,12 @@ class LabMachine:
     ) -> None:
         kind = action.thing.partition(" ")[0]
         if kind == machine.POWER:
-            {"start": self._start, "stop": self._stop, "kill": self._kill}[action.verb]()
+            {"start": self._start, "stop": self._stop, "kill": self._kill}[action.kind]()
         elif kind == machine.CONFIG:
             files.write(self.file("config"), wanted[machine.CONFIG])
         elif kind == "seed":
             seed.write(self.file("seed"), seed_files)
-        elif action.verb == "remove":
+        elif action.kind == "remove":
             self._remove_directory()
         else:
             self._make_directory()

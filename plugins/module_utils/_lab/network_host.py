@@ -145,7 +145,7 @@ class LabNetwork:
 
     def apply(self, action: Action) -> None:
         kind, _space, name = action.thing.partition(" ")
-        method = getattr(self, f"_{'remove' if action.verb == 'remove' else 'make'}_{kind}")
+        method = getattr(self, f"_{'remove' if action.kind == 'remove' else 'make'}_{kind}")
         method(name)
 
     def _make_directory(self, path: str) -> None:

@@ -10,31 +10,42 @@ cannot disagree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 
 
 @dataclass(frozen=True)
-class Action:
-    """One step: verb is create, change or remove; thing is a key of the state."""
+class Action(change.Action):
+    """One step; its kind is create, change or remove, and thing is a key of the state."""
 
-    verb: str
-    thing: str
+    thing: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.verb} {self.thing}"
+
+@dataclass(frozen=True)
+class Plan:
+    """What leads from one state to another."""
+
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    actions: Sequence[Action]
+
+
+def step(verb: str, thing: str) -> Action:
+    return Action(verb, f"{verb} {thing}", thing=thing)
 
 
 def plan(actual: Mapping[str, str], wanted: Mapping[str, str]) -> list[Action]:
     """Remove what is not wanted (last made, first removed), then make or change the rest in the
     wanted order.
     """
-    actions = [Action("remove", thing) for thing in reversed(list(actual)) if thing not in wanted]
+    actions = [step("remove", thing) for thing in reversed(list(actual)) if thing not in wanted]
     for thing, value in wanted.items():
         if thing not in actual:
-            actions.append(Action("create", thing))
+            actions.append(step("create", thing))
         elif actual[thing] != value:
-            actions.append(Action("change", thing))
+            actions.append(step("change", thing))
     return actions
 
 

@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import processes  # noqa: E402
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, processes  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (  # noqa: E402
     cgroups,
@@ -76,6 +76,11 @@ def parameters(spec: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {**{name: option.get("default") for name, option in spec.items()}, **given}
 
 
+def told(result: dict[str, Any]) -> dict[str, Any]:
+    """The result with the texts of its actions only."""
+    return {**result, "actions": [action["text"] for action in result["actions"]]}
+
+
 def network(root: str, check_mode: bool = False, **given: Any) -> dict[str, Any]:
     given = {
         "datacenter": NAME,
@@ -84,12 +89,14 @@ def network(root: str, check_mode: bool = False, **given: Any) -> dict[str, Any]
         "ports": [{"name": "ssh", "host_port": SSH_PORT, "guest_port": 22}],
         **given,
     }
-    return lab_network.run(parameters(lab_network.argument_spec(), given), check_mode)
+    task = lab_network.Task(parameters(lab_network.argument_spec(), given), check_mode)
+    return told(change.run(task, lab_network.result, check_mode))
 
 
 def machine(root: str, check_mode: bool = False, **given: Any) -> dict[str, Any]:
     given = {"datacenter": NAME, "root_dir": root, "name": "one", **given}
-    return lab_machine.run(parameters(lab_machine.argument_spec(), given), check_mode)
+    task = lab_machine.make_task(parameters(lab_machine.argument_spec(), given), check_mode)
+    return told(change.run(task, lab_machine.result, check_mode))
 
 
 def lab(root: str) -> LabNetwork:

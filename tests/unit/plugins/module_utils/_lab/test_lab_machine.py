@@ -120,9 +120,9 @@ def test_the_plan_leads_to_the_wanted_state() -> None:
     for actual in (NOTHING, STOPPED, RUNNING, LEFT_OVER):
         for wanted_state in ("defined", "started", "stopped"):
             planned = machine.plan_present(actual, WANTED, wanted_state, False, False)
-            power = planned.wanted[machine.POWER]
+            power = planned.after[machine.POWER]
             after = machine.Actual(
-                {key: value for key, value in planned.wanted.items() if key != machine.POWER},
+                {key: value for key, value in planned.after.items() if key != machine.POWER},
                 power,
                 CONFIG if power == machine.RUNNING else None,
             )
