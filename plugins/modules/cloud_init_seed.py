@@ -110,7 +110,8 @@ import traceback
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import files
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, files
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 
 try:
     import pycdlib
@@ -183,52 +184,80 @@ def describe(files: Files | None, before: Files | None = None) -> dict[str, t.An
     return {"state": "present", "files": shown}
 
 
-def ensure_present(module: AnsibleModule, path: str) -> dict[str, t.Any]:
-    """Write the image if its content is not the wanted one."""
-    wanted = wanted_files(module.params)
-    actual = read_image(path)
-    actions: list[dict[str, t.Any]] = []
-    if actual != wanted:
-        names = [
-            name
-            for name in sorted({*wanted, *(actual or {})})
-            if wanted.get(name) != (actual or {}).get(name)
-        ]
-        text = f"write {path}: {', '.join(names)}"
-        actions.append({"action": "write", "text": text, "command": []})
-    if actual is not None and os.stat(path).st_mode & 0o777 != MODE:
-        actions.append(
-            {"action": "mode", "text": f"make {path} readable by its owner only", "command": []}
-        )
-    if not module.check_mode:
-        if actual != wanted:
-            # Seeds of machines on another host come into a folder that nobody has made there.
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            with files.replacing(path, MODE) as fresh:
-                write_image(wanted, fresh)
-        if actions:
-            os.chmod(path, MODE)
-    return {
-        "changed": bool(actions),
-        "files": {name: len(content) for name, content in sorted(wanted.items())},
-        "actions": actions,
-        "diff": {"before": describe(actual), "after": describe(wanted, actual)},
-    }
+class Plan(t.NamedTuple):
+    """The files of the image as they are and as they are to be, and what that takes."""
+
+    before: Files | None
+    after: Files | None
+    actions: list[change.Action]
 
 
-def ensure_absent(module: AnsibleModule, path: str) -> dict[str, t.Any]:
-    """Remove the image."""
-    there = os.path.lexists(path)
-    if there and not module.check_mode:
-        os.unlink(path)
+class Task(change.Task):
+    """One run of the module."""
+
+    def __init__(self, params: dict[str, t.Any]) -> None:
+        self.path: str = params["path"]
+        if not os.path.isabs(self.path):
+            raise TaskError(
+                f"path must be an absolute path, not '{self.path}'", error_code="BAD_OPTION"
+            )
+        self.wanted = wanted_files(params) if params["state"] == "present" else None
+        if self.wanted is not None and PYCDLIB_ERROR is not None:
+            raise TaskError(
+                missing_required_lib("pycdlib"),
+                error_code="LIBRARY_MISSING",
+                exception=PYCDLIB_ERROR,
+            )
+
+    def plan(self) -> Plan:
+        """Read the image and plan from it."""
+        if self.wanted is None:
+            there = os.path.lexists(self.path)
+            remove = change.Action("remove", f"remove {self.path}")
+            return Plan({} if there else None, None, [remove] if there else [])
+        actual, actions = read_image(self.path), []
+        if actual != self.wanted:
+            names = [
+                name
+                for name in sorted({*self.wanted, *(actual or {})})
+                if self.wanted.get(name) != (actual or {}).get(name)
+            ]
+            actions.append(change.Action("write", f"write {self.path}: {', '.join(names)}"))
+        if actual is not None and os.stat(self.path).st_mode & 0o777 != MODE:
+            actions.append(change.Action("mode", f"make {self.path} readable by its owner only"))
+        return Plan(actual, self.wanted, actions)
+
+    def carry_out(self, plan: Plan) -> None:
+        """Apply a plan."""
+        try:
+            for action in plan.actions:
+                if action.kind == "remove":
+                    os.unlink(self.path)
+                elif action.kind == "mode":
+                    os.chmod(self.path, MODE)
+                else:
+                    self._write()
+        except OSError as error:
+            raise TaskError(
+                f"{self.path} cannot be written: {error.strerror}", error_code="OS_ERROR"
+            ) from error
+
+    def _write(self) -> None:
+        # Seeds of machines on another host come into a folder that nobody has made there.
+        os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+        with files.replacing(self.path, MODE) as fresh:
+            write_image(self.wanted or {}, fresh)
+
+
+def result(task: Task, outcome: change.Outcome) -> change.Result:
+    """What only this module returns."""
+    before = describe(outcome.before)
+    if task.wanted is None:
+        before.pop("files", None)
     return {
-        "changed": there,
-        "files": {},
-        "actions": [{"action": "remove", "text": f"remove {path}", "command": []}] if there else [],
-        "diff": {
-            "before": {"state": "present" if there else "absent"},
-            "after": {"state": "absent"},
-        },
+        "path": task.path,
+        "files": {name: len(content) for name, content in sorted((task.wanted or {}).items())},
+        "diff": {"before": before, "after": describe(outcome.after, outcome.before)},
     }
 
 
@@ -246,19 +275,7 @@ def main() -> None:
         required_if=[("state", "present", ["user_data", "meta_data"])],
         supports_check_mode=True,
     )
-    path = module.params["path"]
-    if not os.path.isabs(path):
-        module.fail_json(
-            msg=f"path must be an absolute path, not '{path}'", error_code="BAD_OPTION"
-        )
-    if module.params["state"] == "absent":
-        module.exit_json(path=path, **ensure_absent(module, path))
-    if PYCDLIB_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("pycdlib"), exception=PYCDLIB_ERROR)
-    try:
-        module.exit_json(path=path, **ensure_present(module, path))
-    except OSError as error:
-        module.fail_json(msg=f"{path} cannot be written: {error.strerror}", error_code="OS_ERROR")
+    change.run_module(module, lambda: Task(module.params), result)
 
 
 if __name__ == "__main__":

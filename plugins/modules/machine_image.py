@@ -154,6 +154,7 @@ actions:
   sample:
     - action: build
       text: write the image to /dev/sdb
+      command: []
 """
 
 import json
@@ -163,7 +164,7 @@ import shutil
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import files
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, files
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import build as building
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import disk as disks
@@ -281,32 +282,56 @@ def write(params: Params, layout: layouts.Layout, steps: list[str], said: list[s
             shutil.rmtree(work, ignore_errors=True)
 
 
-def ensure(params: Params, check: bool) -> dict[str, t.Any]:
-    """Bring the disk to what is wanted."""
-    if not re.match(r"^[0-9a-f]{64}$", params["inputs"]):
-        raise TaskError(
-            f"inputs has to be 64 hexadecimal digits, found '{params['inputs']}'.",
-            error_code="BAD_OPTION",
+class Plan(t.NamedTuple):
+    """What is on the disk, what is to be on it, and the steps from one to the other."""
+
+    before: dict[str, str]
+    after: dict[str, str]
+    actions: list[change.Action]
+
+
+class Task(change.Task):
+    """One run of the module."""
+
+    def __init__(self, params: Params) -> None:
+        if not re.match(r"^[0-9a-f]{64}$", params["inputs"]):
+            raise TaskError(
+                f"inputs has to be 64 hexadecimal digits, found '{params['inputs']}'.",
+                error_code="BAD_OPTION",
+            )
+        self.params = params
+        # What was done in detail.
+        self.said: list[str] = []
+        self.layout: layouts.Layout
+        self.texts = {
+            "clear": f"clear {params['disk']}",
+            "build": f"write the image to {params['disk']}",
+            "manifest": f"write {params['manifest']}",
+        }
+
+    def plan(self) -> Plan:
+        """Read the disk and plan from it; what must not be lost is an error."""
+        params = self.params
+        size = wanted_file_size(params)
+        missing = disks.Found(size or 0, None, None, "")
+        found = disks.look(params["disk"]) if size is None else missing
+        self.layout = make_layout(params, found.size)
+        steps = decide(params, found)
+        if "build" in steps:
+            folder.refuse_foreign(params["work_dir"])
+        before = "absent" if size is not None else " ".join(found.claim) if found.claim else "empty"
+        if "clear" in steps and not found.claim:
+            before = "other data"
+        return Plan(
+            {"disk": before},
+            {"disk": f"complete {params['inputs']}"},
+            [change.Action(step, self.texts[step]) for step in steps],
         )
-    size = wanted_file_size(params)
-    found = disks.Found(size, None, None, "") if size is not None else disks.look(params["disk"])
-    layout = make_layout(params, found.size)
-    steps = decide(params, found)
-    if "build" in steps:
-        folder.refuse_foreign(params["work_dir"])
-    before = "absent" if size is not None else " ".join(found.claim) if found.claim else "empty"
-    if "clear" in steps and not found.claim:
-        before = "other data"
-    said: list[str] = []
-    texts = {
-        "clear": f"clear {params['disk']}",
-        "build": f"write the image to {params['disk']}",
-        "manifest": f"write {params['manifest']}",
-    }
-    sha256 = (
-        read_manifest(params["manifest"]).get("image", {}).get("sha256", "") if not steps else ""
-    )
-    if steps and not check:
+
+    def carry_out(self, plan: Plan) -> None:
+        """Write the image, then say in the manifest what it is."""
+        params, steps = self.params, [action.kind for action in plan.actions]
+        size = wanted_file_size(params)
         if size is not None:
             with open(params["disk"], "xb") as file:
                 file.truncate(size)
@@ -314,16 +339,18 @@ def ensure(params: Params, check: bool) -> dict[str, t.Any]:
             # An older manifest must not be taken for that of a half-made image.
             if os.path.exists(params["manifest"]):
                 os.unlink(params["manifest"])
-            write(params, layout, steps, said)
-        sha256 = disks.digest(params["disk"], found.size)
-        save_manifest(params, describe(params, layout, sha256))
-    after = f"complete {params['inputs']}"
+            write(params, self.layout, steps, self.said)
+        sha256 = disks.digest(params["disk"], self.layout.disk_size)
+        save_manifest(params, describe(params, self.layout, sha256))
+
+
+def result(task: Task, outcome: change.Outcome) -> change.Result:
+    """What only this module returns."""
+    known = {} if outcome.check_mode and outcome.actions else read_manifest(task.params["manifest"])
     return {
-        "changed": bool(steps),
-        "image": describe(params, layout, sha256),
-        "actions": [{"action": step, "text": texts[step]} for step in steps],
-        "steps": said,
-        "diff": {"before": {"disk": before}, "after": {"disk": after}},
+        "image": describe(task.params, task.layout, known.get("image", {}).get("sha256", "")),
+        "steps": task.said,
+        "diff": {"before": outcome.before, "after": outcome.after},
     }
 
 
@@ -354,13 +381,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**ensure(module.params, module.check_mode))
-    except TaskError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        module.fail_json(msg=f"{error.strerror}{where}", error_code="OS_ERROR")
+    change.run_module(module, lambda: Task(module.params), result)
 
 
 if __name__ == "__main__":

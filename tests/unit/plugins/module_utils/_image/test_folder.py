@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._image import folder
 from ansible_collections.virtual.datacenter.plugins.modules import machine_image
@@ -63,6 +64,6 @@ def test_the_module_refuses_it_before_it_builds_in_check_mode_too(tmp_path: Path
     }
     for check in (True, False):
         with pytest.raises(TaskError) as refused:
-            machine_image.ensure(params, check)
+            change.run(machine_image.Task(params), machine_image.result, check)
         assert refused.value.error_code == "FOREIGN_FOLDER"
     assert not (tmp_path / "disk").exists()
