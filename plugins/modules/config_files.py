@@ -149,6 +149,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+actions:
+  description: What was done, or in check mode would be done, in order.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - action: restart
+      text: restart haproxy
+      command: [systemctl, restart, --, haproxy]
 changed_paths:
   description: The files that were, or in check mode would be, written or given another mode.
   returned: success
@@ -180,6 +189,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.f
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.services import (
     Services,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 
 SPEC: dict[str, t.Any] = {
@@ -230,10 +240,16 @@ class QuietModule(AnsibleModule):  # type: ignore[misc] # Ansible has no types.
         return {"module_args": {**self.params, "files": files}}
 
 
-def converge(module: QuietModule) -> tuple[list[File], Services]:
+def apply(module: QuietModule) -> tuple[list[File], Services]:
     """What differs, and what the services need; done unless this is check mode."""
     runner = Runner(module.params["timeout_seconds"])
-    differing = [file for file in map(File, module.params["files"]) if file.differs]
+    try:
+        differing = [file for file in map(File, module.params["files"]) if file.differs]
+    except ValueError as error:
+        raise TaskError(
+            f"a file's mode has to be octal digits in quotes, such as '0644': {error}",
+            error_code="BAD_OPTION",
+        ) from error
     changed = [file.path for file in differing]
     services = Services(runner, module.params["services"], changed)
     if module.check_mode:
@@ -256,22 +272,17 @@ def converge(module: QuietModule) -> tuple[list[File], Services]:
 
 
 def main() -> None:
+    """Entry point."""
     module = QuietModule(argument_spec=SPEC, supports_check_mode=True)
     invocation = module.without_contents()
-    try:
-        differing, services = converge(module)
-    except TaskError as error:
-        module.fail_json(**error.as_result(), invocation=invocation)
-    except (OSError, ValueError) as error:
-        code = "OS_ERROR" if isinstance(error, OSError) else "BAD_OPTION"
-        module.fail_json(msg=str(error), error_code=code, invocation=invocation)
-    done = [
-        {"name": name, "actions": actions} for name, actions in services.plan.items() if actions
-    ]
+    with change.failures(module, invocation=invocation):
+        differing, services = apply(module)
+    actions = [change.Action("write", f"write {file.path}") for file in differing]
+    outcome = change.Outcome(None, None, (*actions, *services.actions()), module.check_mode)
     module.exit_json(
-        changed=bool(differing or done),
+        **outcome.as_result(),
         changed_paths=[file.path for file in differing],
-        services=done,
+        services=[{"name": name, "actions": done} for name, done in services.plan.items() if done],
         diff=[file.diff() for file in differing],
         invocation=invocation,
     )

@@ -106,7 +106,7 @@ failures:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import wait
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, wait
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import errors, status
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.client import Client
@@ -142,7 +142,7 @@ def main() -> None:
         now = look(client)
         return not status.missing(now, **wanted)
 
-    try:
+    with change.failures(module):
         patience = 0 if module.check_mode else seconds
         if not wait.until(there, patience, PAUSE) and patience:
             left = "; ".join(status.missing(now, **wanted))
@@ -152,8 +152,6 @@ def main() -> None:
                 error_code="TIMEOUT",
                 **now,
             )
-    except TaskError as error:
-        module.fail_json(**error.as_result())
     module.exit_json(changed=False, **now)
 
 

@@ -108,7 +108,7 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import command, files
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, command, files
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._storage import (
     disks,
@@ -227,10 +227,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
+    with change.failures(module):
         found = Survey(module).all()
-    except TaskError as error:
-        module.fail_json(**error.as_result())
     module.exit_json(changed=False, **found)
 
 

@@ -75,7 +75,7 @@ class File:
 
     def rehearse(self, runner: Runner, folder: str) -> None:
         """Validate the new contents in a folder of its own, as far as the validator is there."""
-        if self.other_content and self.validate and runner.find(shlex.split(self.validate)[0]):
+        if self.other_content and self.validate and runner.find(self._validator()[0]):
             path = os.path.join(folder, os.path.basename(self.path))
             write(path, self.content)
             self._validate(runner, path)
@@ -94,7 +94,7 @@ class File:
     def _validate(self, runner: Runner, path: str) -> None:
         if not self.validate:
             return
-        argv = [word.replace("%s", path) for word in shlex.split(self.validate)]
+        argv = [word.replace("%s", path) for word in self._validator()]
         answer = runner.run(argv)
         if answer.rc != 0:
             words = answer.words.replace(path, self.path)
@@ -103,6 +103,15 @@ class File:
                 f" {self._without_secrets(words)}",
                 error_code="REJECTED",
             )
+
+    def _validator(self) -> list[str]:
+        try:
+            return shlex.split(self.validate or "")
+        except ValueError as error:
+            raise TaskError(
+                f"the option validate of {self.path} is no command: {error}",
+                error_code="BAD_OPTION",
+            ) from error
 
     def _without_secrets(self, words: str) -> str:
         """A validator repeats what it does not understand; long words of a secret file go."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files import pending
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import Runner
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import wait
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, wait
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.command import (
     ENDINGS,
     Answer,
@@ -107,6 +107,13 @@ class Services:
         elif wish["started"]:
             actions.append("started")
         return actions
+
+    def actions(self) -> t.Iterator[change.Action]:
+        """All of it as the actions of a plan."""
+        for name, states in self.plan.items():
+            for state in states:
+                verb = VERBS[state]
+                yield change.Action(verb, f"{verb} {name}", ("systemctl", verb, "--", name))
 
     def mark(self) -> None:
         """Before the first file is written: whoever comes after a kill finds what is to be done."""

@@ -12,14 +12,18 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
+
 SUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"
 # Which archive file an image came from is written on the image itself, so nothing can go stale.
 LABEL = "virtual.datacenter/archive-sha256"
 
 
-class ArchiveError(Exception):
+class ArchiveError(TaskError):
     """The archive cannot be used; the text says why."""
+
+    default_code = "BAD_ARCHIVE"
 
 
 @dataclass(frozen=True)
