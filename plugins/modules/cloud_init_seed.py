@@ -98,10 +98,29 @@ actions:
   returned: success
   type: list
   elements: dict
+  contains:
+    action:
+      description: Kind of the step.
+      type: str
+      returned: always
+    text:
+      description: The step in words.
+      type: str
+      returned: always
+    command:
+      description: The command that does it, empty where it is none.
+      type: list
+      elements: str
+      returned: always
   sample:
     - action: write
       text: "write /srv/seeds/cp01.iso: user-data"
       command: []
+error_code:
+  description: Name of the kind of error, in capital letters.
+  returned: failure
+  type: str
+  sample: BAD_OPTION
 """
 
 import io

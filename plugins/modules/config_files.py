@@ -154,6 +154,20 @@ actions:
   returned: success
   type: list
   elements: dict
+  contains:
+    action:
+      description: Kind of the step.
+      type: str
+      returned: always
+    text:
+      description: The step in words.
+      type: str
+      returned: always
+    command:
+      description: The command that does it, empty where it is none.
+      type: list
+      elements: str
+      returned: always
   sample:
     - action: restart
       text: restart haproxy
@@ -178,6 +192,11 @@ services:
       type: list
       elements: str
   sample: [{name: example, actions: [enabled, started]}]
+error_code:
+  description: Name of the kind of error, in capital letters.
+  returned: failure
+  type: str
+  sample: REJECTED
 """
 
 import tempfile

@@ -158,15 +158,42 @@ actions:
   returned: success
   type: list
   elements: dict
+  contains:
+    action:
+      description: Kind of the step.
+      type: str
+      returned: always
+    text:
+      description: The step in words.
+      type: str
+      returned: always
+    command:
+      description: The command that does it, empty where it is none.
+      type: list
+      elements: str
+      returned: always
   sample:
     - action: create
       text: create bridge br-edge
       command: []
 error_code:
-  description: A word that names the kind of error.
+  description: Name of the kind of error, in capital letters.
   returned: failure
   type: str
   sample: PORT_IN_USE
+cmd:
+  description: The command that failed, if it was one.
+  returned: failure
+  type: list
+  elements: str
+rc:
+  description: How that command ended.
+  returned: failure
+  type: int
+stderr:
+  description: What that command said.
+  returned: failure
+  type: str
 """
 
 import os

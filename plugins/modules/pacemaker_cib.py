@@ -240,6 +240,20 @@ actions:
   returned: success
   type: list
   elements: dict
+  contains:
+    action:
+      description: Kind of the step.
+      type: str
+      returned: always
+    text:
+      description: The step in words.
+      type: str
+      returned: always
+    command:
+      description: The command that does it, empty where it is none.
+      type: list
+      elements: str
+      returned: always
   sample:
     - action: create
       text: create resource address
@@ -265,10 +279,23 @@ configuration:
       description: The described constraints by id.
       type: dict
 error_code:
-  description: Which kind of failure this is.
+  description: Name of the kind of error, in capital letters.
   returned: failure
   type: str
   sample: INVALID_CONFIGURATION
+cmd:
+  description: The command that failed, if it was one.
+  returned: failure
+  type: list
+  elements: str
+rc:
+  description: How that command ended.
+  returned: failure
+  type: int
+stderr:
+  description: What that command said.
+  returned: failure
+  type: str
 """
 
 import typing as t

@@ -101,6 +101,24 @@ failures:
   returned: success
   type: list
   elements: dict
+error_code:
+  description: Name of the kind of error, in capital letters.
+  returned: failure
+  type: str
+  sample: TIMEOUT
+cmd:
+  description: The command that failed, if it was one.
+  returned: failure
+  type: list
+  elements: str
+rc:
+  description: How that command ended.
+  returned: failure
+  type: int
+stderr:
+  description: What that command said.
+  returned: failure
+  type: str
 """
 
 import typing as t

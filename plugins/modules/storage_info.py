@@ -102,6 +102,24 @@ fstab:
   description: Entries of /etc/fstab by mount point, with C(source), C(type) and C(options).
   returned: success
   type: dict
+error_code:
+  description: Name of the kind of error, in capital letters.
+  returned: failure
+  type: str
+  sample: COMMAND_TIMEOUT
+cmd:
+  description: The command that failed, if it was one.
+  returned: failure
+  type: list
+  elements: str
+rc:
+  description: How that command ended.
+  returned: failure
+  type: int
+stderr:
+  description: What that command said.
+  returned: failure
+  type: str
 """
 
 import os

@@ -176,6 +176,20 @@ actions:
   returned: success
   type: list
   elements: dict
+  contains:
+    action:
+      description: Kind of the step.
+      type: str
+      returned: always
+    text:
+      description: The step in words.
+      type: str
+      returned: always
+    command:
+      description: The command that does it, empty where it is none.
+      type: list
+      elements: str
+      returned: always
   sample:
     - action: import
       text: import 'build02' from /srv/appliances/build.ova

@@ -225,6 +225,20 @@ actions:
   returned: success
   type: list
   elements: dict
+  contains:
+    action:
+      description: Kind of the step.
+      type: str
+      returned: always
+    text:
+      description: The step in words.
+      type: str
+      returned: always
+    command:
+      description: The command that does it, empty where it is none.
+      type: list
+      elements: str
+      returned: always
   sample:
     - action: create
       text: create NAT network 'lab-edge'

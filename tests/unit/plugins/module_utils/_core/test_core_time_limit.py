@@ -23,7 +23,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker impo
 )
 from ansible_collections.virtual.datacenter.plugins.modules import kubernetes_archive, storage_info
 
-PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
+PLUGINS = Path(__file__).resolve().parents[5] / "plugins"
 
 
 def call(argv: list[str], **_options: Any) -> tuple[int, str, str]:
