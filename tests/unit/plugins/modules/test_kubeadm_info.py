@@ -19,6 +19,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import (
     details,
     https,
+    look,
     membership,
 )
 from ansible_collections.virtual.datacenter.plugins.modules import kubeadm_info
@@ -66,7 +67,7 @@ class Machine:
             target.write_text(content, encoding="utf-8")
 
     def put_control_plane(self) -> None:
-        self.put(kubeadm_info.ADMIN.key, kubeadm_info.ETCD.key, "/etc/kubernetes/kubelet.conf")
+        self.put(look.ADMIN.key, look.ETCD.key, "/etc/kubernetes/kubelet.conf")
         self.put(*(f"/etc/kubernetes/manifests/{name}.yaml" for name in membership.STATIC_PODS))
 
     def server(self) -> type:
@@ -90,15 +91,15 @@ class Machine:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     root = tmp_path / "root"
     made = Machine(root)
-    for name, value in list(vars(kubeadm_info).items()):
+    for name, value in list(vars(look).items()):
         if isinstance(value, str) and value.startswith(("/etc/", "/var/")):
-            monkeypatch.setattr(kubeadm_info, name, f"{root}{value}")
+            monkeypatch.setattr(look, name, f"{root}{value}")
         elif isinstance(value, https.Identity):
             moved = https.Identity(*(f"{root}{path}" for path in vars(value).values()))
-            monkeypatch.setattr(kubeadm_info, name, moved)
-    moved_paths = tuple(f"{root}{path}" for path in kubeadm_info.LEFTOVERS)
-    monkeypatch.setattr(kubeadm_info, "LEFTOVERS", moved_paths)
-    monkeypatch.setattr(kubeadm_info, "Server", made.server())
+            monkeypatch.setattr(look, name, moved)
+    moved_paths = tuple(f"{root}{path}" for path in look.LEFTOVERS)
+    monkeypatch.setattr(look, "LEFTOVERS", moved_paths)
+    monkeypatch.setattr(look, "Server", made.server())
 
     def put(*paths: str, content: str = "") -> None:
         Machine.put(made, *(path.replace(str(root), "") for path in paths), content=content)
@@ -183,7 +184,7 @@ def test_a_control_plane_whose_servers_are_down(machine: Machine, ask: Ask) -> N
     ],
 )
 def test_a_worker(machine: Machine, ask: Ask, said: Any, state: str) -> None:
-    machine.put(kubeadm_info.KUBELET_CERTIFICATE, "/etc/kubernetes/kubelet.conf")
+    machine.put(look.KUBELET_CERTIFICATE, "/etc/kubernetes/kubelet.conf")
     machine.answers["/api/v1/nodes/cp01"] = said
     result = ask("worker", server="api.dc.internal:6443")
     assert result["state"] == state
@@ -216,7 +217,7 @@ def test_details_are_asked_for(machine: Machine, ask: Ask) -> None:
 
 
 def test_a_worker_is_told_the_version_only(machine: Machine, ask: Ask) -> None:
-    machine.put(kubeadm_info.KUBELET_CERTIFICATE, "/etc/kubernetes/kubelet.conf")
+    machine.put(look.KUBELET_CERTIFICATE, "/etc/kubernetes/kubelet.conf")
     assert ask("worker", details=True)["details"] == {"version": "1.36.2"}
 
 
@@ -257,7 +258,7 @@ def test_the_administrator_asks_and_leaves_no_file(
     users = "\n".join(
         f"    client-{word}-data: {part}" for word, part in zip(("certificate", "key"), parts)
     )
-    machine.put(kubeadm_info.ADMIN_CONF, content=users)
+    machine.put(look.ADMIN_CONF, content=users)
     read: dict[str, str] = {}
 
     class Server(machine.server()):  # type: ignore[misc]
@@ -270,7 +271,7 @@ def test_the_administrator_asks_and_leaves_no_file(
             answer: https.Answer = super().ask(path, body)
             return answer
 
-    monkeypatch.setattr(kubeadm_info, "Server", Server)
+    monkeypatch.setattr(look, "Server", Server)
     ask(details=True)
     assert read[details.TOKENS] == read[MAPS["KubeletConfiguration"][0]] == "certificate\nkey"
     assert read["/api/v1/nodes"] == ""
