@@ -71,10 +71,11 @@ def machine(tmp_path: Path) -> Machine:
 
 def script(step: str, command: str = "kubeadm go") -> str:
     return render(
-        "k8s_control_plane",
+        "kubeadm",
         "kubeadm.sh.j2",
-        __k8s_control_plane_step=step,
-        __k8s_control_plane_command=command,
+        kubeadm_role="control_plane",
+        __kubeadm_step=step,
+        __kubeadm_commands={step: command},
     )
 
 
@@ -140,13 +141,25 @@ def test_credentials_stay_as_long_as_kubeadm_runs(machine: Machine, code: int) -
 
 
 def worker() -> str:
-    return render("k8s_worker", "kubeadm.sh.j2")
+    return render("kubeadm", "kubeadm.sh.j2", kubeadm_role="worker", __kubeadm_step="join")
 
 
 def test_a_worker_that_another_run_joined_is_not_touched(machine: Machine) -> None:
     machine.put(SIGNS[0])
     assert machine.run(worker(), lines("a", "b"))[0] == 3
     assert not machine.called() and not machine.there(MARK)
+
+
+@pytest.mark.parametrize("step", ["init", "resume"])
+def test_the_steps_of_init_take_the_file_that_they_are_given(machine: Machine, step: str) -> None:
+    machine.put(MARK)
+    given = {"__kubeadm_step": step, "kubeadm_init_file": "/etc/kubernetes/init.yaml"}
+    assert machine.run(render("kubeadm", "kubeadm.sh.j2", **given))[0] == 0
+    words = (machine.root / "called").read_text()
+    assert words.startswith(
+        f"init --config {machine.root}/etc/kubernetes/init.yaml --skip-token-print"
+    )
+    assert ("--skip-phases" in words) is (step == "resume")
 
 
 def test_a_worker_joins(machine: Machine) -> None:
@@ -156,7 +169,7 @@ def test_a_worker_joins(machine: Machine) -> None:
 
 
 def test_a_reset_moves_the_data_of_etcd_aside(machine: Machine) -> None:
-    reset = render("k8s_control_plane", "reset.sh.j2")
+    reset = render("kubeadm", "reset.sh.j2")
     machine.put(DATA, content="all that is left")
     # Another run has made it a member.
     assert machine.run(reset)[0] == 3

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import configparser
 import json
 import subprocess
@@ -17,6 +18,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.virtual.datacenter.plugins.filter.as_list import as_list
+from role_templar import trusted
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 
@@ -34,11 +36,7 @@ def render(role: str, template: str, **given: Any) -> str:
         **given,
     }
     text = (ROLES / role / "templates" / template).read_text(encoding="utf-8")
-    trusted = {
-        name: trust_as_template(value) if isinstance(value, str) else value
-        for name, value in variables.items()
-    }
-    templar = Templar(loader=DataLoader(), variables=trusted)
+    templar = Templar(loader=DataLoader(), variables=trusted(variables))
     templar._engine.environment.filters["virtual.datacenter.as_list"] = as_list
     rendered = templar.template(trust_as_template(text))
     assert isinstance(rendered, str)
@@ -145,28 +143,39 @@ def test_anonymous_requests_for_health_only() -> None:
     assert server["extraVolumes"][0]["hostPath"] == path
 
 
-@pytest.mark.parametrize(
-    ("role", "secrets"),
-    [
-        ("k8s_control_plane", ["key", "abcdef.0123456789abcdef"]),
-        ("k8s_worker", ["abcdef.0123456789abcdef"]),
-    ],
-)
-def test_the_credentials_of_a_join(role: str, secrets: list[str]) -> None:
-    certificate = ["-----BEGIN CERTIFICATE-----", "AAAA", "-----END CERTIFICATE-----"]
+@pytest.mark.parametrize("role", ["control_plane", "worker"])
+def test_the_credentials_of_a_join(role: str) -> None:
+    certificate = base64.b64encode(b"-----BEGIN CERTIFICATE-----\nAAAA").decode()
     given: dict[str, Any] = {
-        f"__{role}_secrets": {"stdout_lines": secrets + certificate},
-        f"{role}_endpoint": "api.dc.internal:6443",
-        f"{role}_members": [{"name": "cp01", "address": "10.70.2.11"}],
+        "__kubeadm_secrets": {
+            "stdout_lines": [
+                "authorities QUJD=",
+                f"ca {certificate}",
+                "token abcdef.0123456789abcdef",
+            ]
+        },
+        "kubeadm_role": role,
+        "kubeadm_endpoint": "api.dc.internal:6443",
+        "kubeadm_address": "10.70.2.11",
+        "kubeadm_taints": [{"key": "a", "value": "", "effect": "NoSchedule"}],
     }
-    discovery = yaml.safe_load(render(role, "discovery.conf.j2", **given))
+    discovery = yaml.safe_load(render("kubeadm", "discovery.conf.j2", **given))
     cluster = discovery["clusters"][0]["cluster"]
     assert cluster["server"] == "https://api.dc.internal:6443"
-    assert cluster["certificate-authority-data"].startswith("LS0tLS1CRUdJTiB")
+    assert cluster["certificate-authority-data"] == certificate
+    assert certificate.startswith("LS0tLS1CRUdJTiB")
     assert discovery["users"][0]["user"]["token"] == "abcdef.0123456789abcdef"
-    join = yaml.safe_load(render(role, "join.yml.j2", **given))
+    join = yaml.safe_load(render("kubeadm", "join.yml.j2", **given))
     assert join["discovery"] == {"file": {"kubeConfigPath": "/run/kubeadm/discovery.conf"}}
-    assert ("controlPlane" in join) is (role == "k8s_control_plane")
+    limits = {"kubernetesAPICall": "300s", "etcdAPICall": "300s"}
+    if role == "control_plane":
+        assert join["controlPlane"]["localAPIEndpoint"]["advertiseAddress"] == "10.70.2.11"
+        assert join["timeouts"] == limits
+        # kubeadm's own taint of a control plane.
+        assert "taints" not in join["nodeRegistration"]
+    else:
+        assert "controlPlane" not in join and "timeouts" not in join
+        assert join["nodeRegistration"]["taints"] == given["kubeadm_taints"]
 
 
 NODES = {
