@@ -20,6 +20,13 @@ author:
   - The virtual.datacenter contributors (@virtual-datacenter)
 extends_documentation_fragment:
   - virtual.datacenter.read_only.attributes
+attributes:
+  action_group:
+    description: Use C(group/virtual.datacenter.kubernetes) in C(module_defaults) to set options for
+      all modules.
+    support: full
+    membership:
+      - virtual.datacenter.kubernetes
 requirements:
   - C(crictl), or C(ctr) of containerd
 options:

@@ -21,6 +21,12 @@ author:
 requirements:
   - C(ctr) of a running containerd, if images are wanted.
 attributes:
+  action_group:
+    description: Use C(group/virtual.datacenter.kubernetes) in C(module_defaults) to set options for
+      all modules.
+    support: full
+    membership:
+      - virtual.datacenter.kubernetes
   check_mode:
     support: full
     description: Tells what would be installed and imported.
