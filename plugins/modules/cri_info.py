@@ -118,6 +118,11 @@ problem:
   description: Why the runtime is not ready. Empty if it is.
   returned: success
   type: str
+error_code:
+  description: Name of the kind of error, in capital letters.
+  returned: failure
+  type: str
+  sample: CLIENT_MISSING
 """
 
 import time
@@ -149,9 +154,10 @@ class Asker:
         self.ctr = module.get_bin_path("ctr")
         if not self.crictl and not self.ctr:
             module.fail_json(
+                error_code="CLIENT_MISSING",
                 msg=f"wanted: the command {module.params['crictl']} (option crictl), or"
                 " containerd's ctr; found: neither. Install the package cri-tools of Kubernetes'"
-                " repository, or the binaries of an archive by the role k8s_node."
+                " repository, or the binaries of an archive by the role k8s_node.",
             )
 
     def run(self, *argv: str) -> str:

@@ -185,6 +185,11 @@ problems:
   returned: success
   type: list
   elements: str
+error_code:
+  description: Name of the kind of error, in capital letters.
+  returned: failure
+  type: str
+  sample: LOCKED
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -218,12 +223,15 @@ def main() -> None:
     )
     params = module.params
     if not params["server"].rpartition(":")[2].isdigit():
-        module.fail_json(msg=f"server must be host:port, not {params['server']}")
+        module.fail_json(
+            msg=f"server must be host:port, not {params['server']}", error_code="BAD_OPTION"
+        )
     try:
         result = look.look_until_done(params)
     except OSError as error:
         module.fail_json(
-            msg=f"a kubeadm still holds {params['lock']}: {error}; see what it does, then retry"
+            error_code="LOCKED",
+            msg=f"a kubeadm still holds {params['lock']}: {error}; see what it does, then retry",
         )
     module.exit_json(changed=False, **result)
 

@@ -105,6 +105,20 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+actions:
+  description: What was done, or would be done in check mode.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    action: {description: Kind of the action., type: str}
+    text: {description: The action in words., type: str}
+    command:
+      description: The command that did it. Empty if there is none.
+      type: list
+      elements: str
+  sample:
+    - {action: install, text: install kubelet, command: []}
 binaries:
   description: The binaries that were, or in check mode would be, installed.
   returned: success
@@ -117,6 +131,11 @@ images:
   type: list
   elements: str
   sample: ["registry.k8s.io/pause:3.10.2"]
+error_code:
+  description: Name of the kind of error, in capital letters.
+  returned: failure
+  type: str
+  sample: ARCHIVE_UNUSABLE
 """
 
 import hashlib
@@ -130,7 +149,7 @@ from contextlib import contextmanager
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files import pending
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import time_limit
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, time_limit
 from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import archive as model
 from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes.archive import (
     ArchiveError,
@@ -298,6 +317,52 @@ class Images:
         self.run("label", image.name, f"{model.LABEL}={image.sha256}")
 
 
+def actions_of(binaries: t.Iterable[str], images: t.Iterable[model.Image]) -> list[change.Action]:
+    found = [change.Action("install", f"install {name}") for name in binaries]
+    return found + [change.Action("import", f"import {image.name}") for image in images]
+
+
+def run(module: AnsibleModule) -> dict[str, t.Any]:
+    """Compare with the archive, install and import what differs, and say what that was."""
+    desired = module.params
+    source = Source(desired["url"], desired["timeout"])
+    if desired["link"] and source.folder is None:
+        raise ArchiveError(
+            "link=true needs a file:// url: there is nothing to link to on a web server",
+            error_code="BAD_OPTION",
+        )
+    binaries = Binaries(desired["binary_dir"], desired["record"], desired["link"])
+    images = Images(module, desired["namespace"])
+    sums = model.parse_sums(source.read(model.SUMS).decode())
+    archive = model.parse_archive(source.read(model.MANIFEST), sums)
+    if archive.version != desired["version"].lstrip("v"):
+        raise ArchiveError(
+            f"{source.url} holds Kubernetes {archive.version}, wanted is {desired['version']}"
+        )
+    new_binaries = {
+        name: sha256
+        for name, sha256 in model.wanted_binaries(archive, desired["binaries"]).items()
+        if binaries.current(name) != sha256
+    }
+    wanted = model.wanted_images(archive, desired["images"])
+    new_images = model.missing_images(wanted, images.present()) if wanted else []
+    if not module.check_mode:
+        for service in desired["services"] if new_binaries else []:
+            pending.mark(service)
+        for name, sha256 in new_binaries.items():
+            with source.file(f"bin/{name}", sha256) as path:
+                binaries.install(name, path, sha256)
+        for image in new_images:
+            with source.file(image.file, image.sha256) as path:
+                images.load(image, path)
+    return {
+        "changed": bool(new_binaries or new_images),
+        "actions": [action.as_result() for action in actions_of(new_binaries, new_images)],
+        "binaries": list(new_binaries),
+        "images": [image.name for image in new_images],
+    }
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -314,44 +379,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    wish = module.params
-    source = Source(wish["url"], wish["timeout"])
-    if wish["link"] and source.folder is None:
-        module.fail_json(
-            msg="link=true needs a file:// url: there is nothing to link to on a web server"
-        )
-    binaries = Binaries(wish["binary_dir"], wish["record"], wish["link"])
-    images = Images(module, wish["namespace"])
-    try:
-        sums = model.parse_sums(source.read(model.SUMS).decode())
-        archive = model.parse_archive(source.read(model.MANIFEST), sums)
-        if archive.version != wish["version"].lstrip("v"):
-            raise ArchiveError(
-                f"{source.url} holds Kubernetes {archive.version}, wanted is {wish['version']}"
-            )
-        new_binaries = {
-            name: sha256
-            for name, sha256 in model.wanted_binaries(archive, wish["binaries"]).items()
-            if binaries.current(name) != sha256
-        }
-        wanted = model.wanted_images(archive, wish["images"])
-        new_images = model.missing_images(wanted, images.present()) if wanted else []
-        if not module.check_mode:
-            for service in wish["services"] if new_binaries else []:
-                pending.mark(service)
-            for name, sha256 in new_binaries.items():
-                with source.file(f"bin/{name}", sha256) as path:
-                    binaries.install(name, path, sha256)
-            for image in new_images:
-                with source.file(image.file, image.sha256) as path:
-                    images.load(image, path)
-    except ArchiveError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=bool(new_binaries or new_images),
-        binaries=list(new_binaries),
-        images=[image.name for image in new_images],
-    )
+    with change.failures(module):
+        module.exit_json(**run(module))
 
 
 if __name__ == "__main__":
