@@ -1,5 +1,5 @@
 # Thin on purpose: one line a target, no logic. Every target also runs alone.
-.PHONY: setup programs tools host site destroy image test lint unit sanity integration molecule e2e chaos nightly bench
+.PHONY: setup programs tools host site destroy image test lint unit sanity integration molecule e2e second_leg chaos nightly bench
 SCENARIO ?= --all
 
 setup:
@@ -19,7 +19,7 @@ image: setup
 test:
 	$(MAKE) --jobs=2 --output-sync lint unit sanity
 	$(MAKE) --jobs=2 --output-sync=line integration molecule
-	$(MAKE) e2e
+	$(MAKE) --jobs=2 --output-sync=line e2e second_leg
 lint: setup
 	tests/tools/lint
 unit: programs
@@ -32,6 +32,8 @@ molecule: host tools
 	tests/tools/molecule $(SCENARIO)
 e2e: host tools
 	.venv/bin/python -m pytest -rP tests/e2e
+second_leg: host tools
+	tests/tools/second_leg
 chaos: host tools
 	FAULT_ROUNDS=50 .venv/bin/python -m pytest --numprocesses=2 -k "is_killed or random_moment" tests/integration
 	.venv/bin/python -m pytest -rP tests/chaos

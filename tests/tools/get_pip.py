@@ -8,7 +8,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-# A process of its own: ensurepip switches pip's configuration off for the process that it runs in.
-subprocess.run([sys.executable, "-m", "ensurepip"], check=True)
 pins = [argument for argument in sys.argv[1:] if "==" in argument]
-subprocess.run([sys.executable, "-m", "pip", "install", *pins], check=True)
+# The tool `sanity` puts the pip of the checkout's environment here. Not every Python of Debian has ensurepip.
+subprocess.run(["@PIP@", "--python", sys.executable, "install", *pins], check=True)
