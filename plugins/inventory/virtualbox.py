@@ -152,12 +152,12 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     recovery,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import (
+    USUAL_FOLDERS,
+    Client,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.task import (
-    USUAL_FOLDERS,
 )
 from ansible_collections.virtual.datacenter.plugins.plugin_utils import (
     virtualbox_inventory,

@@ -23,6 +23,12 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.rec
 
 # How often a state is looked at that is waited for.
 POLL_SECONDS = 0.3
+# Where role virtualbox_unpacked puts the commands, besides PATH.
+USUAL_FOLDERS = [
+    "/opt/virtual.datacenter/virtualbox/bin",
+    "/Applications/VirtualBox.app/Contents/MacOS",
+]
+
 READ_ATTEMPTS = 8
 WRITE_ATTEMPTS = 8
 LONGEST_PAUSE = 4.0

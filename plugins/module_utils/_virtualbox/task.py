@@ -12,17 +12,14 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import (
+    USUAL_FOLDERS,
+    Client,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.recovery import Saves
-
-# Where role virtualbox_unpacked puts the commands, besides PATH.
-USUAL_FOLDERS = [
-    "/opt/virtual.datacenter/virtualbox/bin",
-    "/Applications/VirtualBox.app/Contents/MacOS",
-]
 
 
 def argument_spec(**options: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:

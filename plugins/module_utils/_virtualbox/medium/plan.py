@@ -45,10 +45,6 @@ class MediumPlan:
     after: Medium | None
     actions: tuple[Action, ...] = ()
 
-    @property
-    def makes_medium(self) -> bool:
-        return self.before is None and self.after is not None
-
 
 def plan_medium(actual: Medium | None, wish: MediumWish, leftovers: bool = False) -> MediumPlan:
     """The way from the actual medium (None: there is none) to the wanted one.
