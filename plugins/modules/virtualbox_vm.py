@@ -702,13 +702,15 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     apply,
+    bandwidth,
     disks,
-    extras,
+    extra_data,
     limits,
     model,
     power,
     settings,
     settings_file,
+    shared_folders,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     lost as lost_vms,
@@ -722,6 +724,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
     VmPlan,
     VmWish,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.planner import (
     plan_vm,
 )
 
@@ -904,7 +908,7 @@ def wanted_attachments(
         )
 
 
-def pairs(option: dict[str, t.Any] | None) -> extras.Pairs:
+def pairs(option: dict[str, t.Any] | None) -> extra_data.Pairs:
     """A dictionary of texts; what is no text is written as Ansible shows it."""
     return tuple(
         (str(name), "" if value is None else str(value))
@@ -912,24 +916,25 @@ def pairs(option: dict[str, t.Any] | None) -> extras.Pairs:
     )
 
 
-def wanted_extras(module: AnsibleModule) -> dict[str, t.Any]:
+def wanted_shares_and_data(module: AnsibleModule) -> dict[str, t.Any]:
     """What the task names beside the hardware."""
     params = module.params
     folders = tuple(
         sorted(
-            (extras.SharedFolder(**folder) for folder in params["shared_folders"] or []),
+            (shared_folders.SharedFolder(**folder) for folder in params["shared_folders"] or []),
             key=lambda folder: folder.name,
         )
     )
     for folder in folders:
         arguments.absolute(module, "host_path", folder.host_path)
-    groups = tuple(extras.BandwidthGroup(**item) for item in params["bandwidth_groups"] or [])
-    extra_data = pairs(params["extra_data"])
-    extras.check(extra_data, folders)
+    groups = tuple(bandwidth.BandwidthGroup(**item) for item in params["bandwidth_groups"] or [])
+    found = pairs(params["extra_data"])
+    extra_data.check(found)
+    shared_folders.check(folders)
     return {
         "bandwidth_groups": tuple(sorted(groups, key=lambda group: group.name)),
         "shared_folders": folders,
-        "extra_data": extra_data,
+        "extra_data": found,
         "guest_properties": pairs(params["guest_properties"]),
     }
 
@@ -1002,7 +1007,7 @@ def make_wish(module: AnsibleModule) -> VmWish:
         storage_attachments=tuple(wanted_attachments(module, params["storage_attachments"] or [])),
         serial_ports=tuple(wanted_serial_ports(module, params["serial_ports"] or [])),
         hardware=settings.wanted(params),
-        **wanted_extras(module),
+        **wanted_shares_and_data(module),
     )
     return VmWish(
         vm=vm,

@@ -58,13 +58,11 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.sna
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (  # noqa: E402
     plan as snapshot_planner,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (  # noqa: E402
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (  # noqa: E402  # noqa: E402
+    bandwidth,
     disks,
-    extras,
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (  # noqa: E402
-    plan as planner,
+    planner,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (  # noqa: E402
     read as reader,
@@ -423,7 +421,7 @@ def with_what_it_needs(vm: t.Any) -> t.Any:
         vm = replace(vm, storage_controllers=(model.Controller("C", "sata"),))
     groups = {nic.bandwidth_group for nic in vm.nics if nic.bandwidth_group}
     if groups and not vm.bandwidth_groups:
-        made = tuple(extras.BandwidthGroup(name, 1) for name in sorted(groups))
+        made = tuple(bandwidth.BandwidthGroup(name, 1) for name in sorted(groups))
         vm = replace(vm, bandwidth_groups=made)
     return vm
 

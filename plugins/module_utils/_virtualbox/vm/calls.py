@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    extras,
+    bandwidth,
+    extra_data,
     limits,
     model,
     settings,
+    shared_folders,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import (
     Attachment,
@@ -55,7 +57,7 @@ def difference(before: Vm, after: Vm) -> tuple[Action, ...]:
         argv = ("setextradata", uuid, model.ADDRESS, *((after.address,) if after.address else ()))
         text = f"{'note' if after.address else 'forget'} the planned address of VM '{name}'"
         actions.append(Action("address", text, argv, uuid, live=True))
-    actions += extras.bandwidth_actions(uuid, name, before.bandwidth_groups, after.bandwidth_groups)
+    actions += bandwidth.actions(uuid, name, before.bandwidth_groups, after.bandwidth_groups)
     if _needs_chipset_first(before, after):
         chipset = (("chipset", limits.chipset_of(after)),)
         argv = ("modifyvm", uuid, "--chipset", limits.chipset_of(after))
@@ -76,9 +78,9 @@ def difference(before: Vm, after: Vm) -> tuple[Action, ...]:
     )
     actions += _controllers(before, after)
     actions += _attachments(kept, after)
-    actions += extras.shared_folder_actions(uuid, name, before.shared_folders, after.shared_folders)
-    actions += extras.extra_data_actions(uuid, name, before.extra_data, after.extra_data)
-    actions += extras.guest_property_actions(
+    actions += shared_folders.actions(uuid, name, before.shared_folders, after.shared_folders)
+    actions += extra_data.extra_data_actions(uuid, name, before.extra_data, after.extra_data)
+    actions += extra_data.guest_property_actions(
         uuid, name, before.guest_properties, after.guest_properties
     )
     known = {snapshot.name for snapshot in before.snapshots}

@@ -14,8 +14,12 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    extras,
+    bandwidth,
     settings,
+    shared_folders,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.extra_data import (
+    Pairs,
 )
 
 MARK = "virtual.datacenter/managed-by"
@@ -195,10 +199,10 @@ class Vm:
     serial_ports: tuple[SerialPort, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     hardware: settings.Settings = ()
-    bandwidth_groups: tuple[extras.BandwidthGroup, ...] = ()
-    shared_folders: tuple[extras.SharedFolder, ...] = ()
-    extra_data: extras.Pairs = ()
-    guest_properties: extras.Pairs = ()
+    bandwidth_groups: tuple[bandwidth.BandwidthGroup, ...] = ()
+    shared_folders: tuple[shared_folders.SharedFolder, ...] = ()
+    extra_data: Pairs = ()
+    guest_properties: Pairs = ()
     # Path of its saved state, if that is gone; only in actual objects.
     lost_state: str = ""
     # UUIDs of all hard disks that this VM and its snapshots use; only in actual objects.

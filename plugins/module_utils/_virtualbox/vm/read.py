@@ -23,8 +23,10 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     read,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    extras,
+    bandwidth,
+    extra_data,
     model,
+    shared_folders,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     lost as lost_vms,
@@ -161,19 +163,19 @@ def extras_of(settings: dict[str, t.Any]) -> dict[str, t.Any]:
     """What a VM has beside hardware, all of it from the settings file; pure."""
     return {
         "bandwidth_groups": tuple(
-            extras.BandwidthGroup(name, limit // extras.KIB)
+            bandwidth.BandwidthGroup(name, limit // bandwidth.KIB)
             for name, limit in sorted(settings["bandwidth_groups"])
         ),
         "shared_folders": tuple(
             sorted(
-                (extras.SharedFolder(**folder) for folder in settings["shared_folders"]),
+                (shared_folders.SharedFolder(**folder) for folder in settings["shared_folders"]),
                 key=lambda folder: folder.name,
             )
         ),
         "extra_data": tuple(
             (name, value)
             for name, value in sorted(settings["extra_data"].items())
-            if not name.startswith(extras.OURS)
+            if not name.startswith(extra_data.OURS)
         ),
         "guest_properties": tuple(sorted(settings["guest_properties"].items())),
     }

@@ -39,9 +39,10 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.net
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     model,
+    planner,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    plan as planner,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+    VmWish,
 )
 from ansible_collections.virtual.datacenter.plugins.modules import (
     virtualbox_dhcp_server,
@@ -165,7 +166,7 @@ Outcome = t.Tuple[int, Options]
 
 
 def plan_vm(full: Options, task: Options) -> Outcome:
-    def wish(params: Options) -> planner.VmWish:
+    def wish(params: Options) -> VmWish:
         return virtualbox_vm.make_wish(t.cast(t.Any, types.SimpleNamespace(params=params)))
 
     actual = planner.plan_vm(None, wish(full)).after

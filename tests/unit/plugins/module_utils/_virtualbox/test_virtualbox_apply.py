@@ -39,10 +39,12 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     apply,
     model,
+    planner,
     power,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    plan as planner,
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+    VmPlan,
+    VmWish,
 )
 
 LOCKED = "VBoxManage: error: The machine 'x' is already locked for a session (or being unlocked)\n"
@@ -61,7 +63,7 @@ def vm(tmp_path, **fields):
 
 def wish(tmp_path, state="present", **fields):
     wanted = model.Vm("cp01", groups=("/lab",))
-    return planner.VmWish(wanted, state, folder=str(tmp_path), new_uuid="u1", **fields)
+    return VmWish(wanted, state, folder=str(tmp_path), new_uuid="u1", **fields)
 
 
 def run(script, plan, wanted, note=None, patience=0.0):
@@ -409,8 +411,8 @@ def plans(*found):
     return lambda: left.pop(0)
 
 
-CHANGE = planner.VmPlan("old", "new", (actions.Action("modify", "change cpus"),))
-NOTHING = planner.VmPlan("new", "new")
+CHANGE = VmPlan("old", "new", (actions.Action("modify", "change cpus"),))
+NOTHING = VmPlan("new", "new")
 
 
 def test_check_mode_stops_after_the_plan():

@@ -16,17 +16,18 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     plan_medium,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    extras,
+    bandwidth,
     model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    plan as planner,
+    plan_creation,
+    shared_folders,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     settings as hardware,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
     VmWish,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.planner import (
     plan_vm,
 )
 from hypothesis import given, reject, settings
@@ -621,14 +622,14 @@ def settings_of(table):
 
 
 folders = st.builds(
-    extras.SharedFolder,
+    shared_folders.SharedFolder,
     st.sampled_from("fg"),
     st.sampled_from(["/a", "/b"]),
     st.booleans(),
     st.booleans(),
     st.sampled_from(["", "/m"]),
 )
-limits = st.builds(extras.BandwidthGroup, st.sampled_from("gh"), st.integers(0, 3))
+limits = st.builds(bandwidth.BandwidthGroup, st.sampled_from("gh"), st.integers(0, 3))
 
 
 def by_name(item):
@@ -800,7 +801,7 @@ def with_what_it_needs(wanted):
     """A new VM has the controllers and bandwidth groups that its task names, and no others."""
     vm = wanted.vm
     known = {group.name: group for group in vm.bandwidth_groups}
-    groups = [known.get(name) or extras.BandwidthGroup(name, 1) for name in "gh"]
+    groups = [known.get(name) or bandwidth.BandwidthGroup(name, 1) for name in "gh"]
     controllers = vm.storage_controllers or (model.Controller("C", "sata", 9, True),)
     vm = replace(vm, bandwidth_groups=tuple(groups), storage_controllers=controllers)
     return replace(wanted, vm=vm)
@@ -811,7 +812,7 @@ def with_what_it_needs(wanted):
 def test_a_new_vm_needs_no_second_plan(wanted):
     wanted = with_what_it_needs(wanted)
     plan = possible(None, wanted)
-    fresh, creation = planner._creation(wanted, None)
+    fresh, creation = plan_creation.creation(wanted, None)
     rest = [action for action in plan.actions if action not in creation]
     made = perform(fresh, rest)
     assert plan_vm(made, wanted).actions == ()

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    extras,
+    bandwidth,
+    extra_data,
     model,
     settings,
+    shared_folders,
 )
 
 TYPES = {value: key for key, value in model.NIC_TYPES.items()}
@@ -76,20 +78,20 @@ def do_setextradata(vm, words):
         return replace(vm, managed_by=value)
     if name == model.ADDRESS:
         return replace(vm, address=value or None)
-    return replace(vm, extra_data=extras.pairs(vm.extra_data, ((name, value),)))
+    return replace(vm, extra_data=extra_data.merged(vm.extra_data, ((name, value),)))
 
 
 def do_guestproperty(vm, words):
     verb, name, value = words[0], words[1], words[2] if words[0] == "set" else ""
     assert verb in ("set", "unset")
-    return replace(vm, guest_properties=extras.pairs(vm.guest_properties, ((name, value),)))
+    return replace(vm, guest_properties=extra_data.merged(vm.guest_properties, ((name, value),)))
 
 
 def do_bandwidthctl(vm, words):
     known = {group.name: group for group in vm.bandwidth_groups}
     assert (words[0] == "set") == (words[1] in known)
     limit = int(options(words[2:])["--limit"].rstrip("K"))
-    known[words[1]] = extras.BandwidthGroup(words[1], limit)
+    known[words[1]] = bandwidth.BandwidthGroup(words[1], limit)
     return replace(vm, bandwidth_groups=tuple(known[name] for name in sorted(known)))
 
 
@@ -102,7 +104,7 @@ def do_sharedfolder(vm, words):
         del known[name]
     else:
         assert name not in known
-        known[name] = extras.SharedFolder(
+        known[name] = shared_folders.SharedFolder(
             name,
             given["--hostpath"],
             "--readonly" in flags,
@@ -210,7 +212,7 @@ def _nic(nic, name, words):
         return replace(nic, bandwidth_group="" if word == "none" else word)
     if name == "--nic-property":
         key, _equals, value = word.partition("=")
-        return replace(nic, properties=extras.pairs(nic.properties or (), ((key, value),)))
+        return replace(nic, properties=extra_data.merged(nic.properties or (), ((key, value),)))
     if name == "--nic-type":
         return replace(nic, adapter_type=ADAPTERS[word])
     if name == "--mac-address":

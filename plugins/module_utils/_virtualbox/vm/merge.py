@@ -1,0 +1,219 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The state after: the actual VM with everything that a task names."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import (
+    filled,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
+    VirtualBoxError,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    bandwidth,
+    extra_data,
+    limits,
+    model,
+    settings,
+    shared_folders,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import (
+    Attachment,
+    Controller,
+    Nic,
+    SerialPort,
+    Vm,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import VmWish
+
+Items = t.TypeVar("Items", Nic, Controller, SerialPort)
+Named = t.TypeVar("Named", bandwidth.BandwidthGroup, shared_folders.SharedFolder)
+
+
+def merge(actual: Vm, wish: VmWish) -> Vm:
+    """The actual VM with everything that the task names."""
+    wanted = wish.vm
+    state = actual.state
+    if wish.state != "present" and model.power(state) != wish.state:
+        state = "poweroff" if wish.state == "stopped" else wish.state
+    snapshots = actual.snapshots
+    if wish.snapshot and actual.snapshot(wish.snapshot) is None:
+        snapshots = (*snapshots, model.Snapshot(wish.snapshot, ""))
+
+    def either(name: str) -> t.Any:
+        value = getattr(wanted, name)
+        return getattr(actual, name) if value is None else value
+
+    merged = replace(
+        actual,
+        state=state,
+        cpus=either("cpus"),
+        memory_mb=either("memory_mb"),
+        os_type=either("os_type"),
+        firmware=either("firmware"),
+        description=either("description"),
+        groups=either("groups"),
+        managed_by=either("managed_by"),
+        address=either("address") or None,
+        nics=_merge_nics(actual.nics, wish),
+        storage_controllers=_merge_controllers(
+            actual.storage_controllers, wanted.storage_controllers
+        ),
+        storage_attachments=_merge_attachments(actual.storage_attachments, wish),
+        serial_ports=_merge_keyed(
+            actual.serial_ports, wanted.serial_ports, "number", _merge_serial
+        ),
+        snapshots=snapshots,
+        hardware=settings.merged(actual.hardware, wanted.hardware),
+        bandwidth_groups=_merge_named(actual.bandwidth_groups, wanted.bandwidth_groups, False),
+        shared_folders=_merge_named(
+            actual.shared_folders, wanted.shared_folders, wish.prune_shared_folders
+        ),
+        extra_data=extra_data.merged(actual.extra_data, wanted.extra_data),
+        guest_properties=extra_data.merged(actual.guest_properties, wanted.guest_properties),
+    )
+    return replace(merged, nics=limits.nics_within(merged))
+
+
+def _merge_named(
+    actual: tuple[Named, ...], wanted: tuple[Named, ...], prune: bool
+) -> tuple[Named, ...]:
+    """The actual ones with those that are wanted; others stay unless pruned."""
+    found: dict[str, Named] = {} if prune else {item.name: item for item in actual}
+    found.update((item.name, item) for item in wanted)
+    return tuple(found[name] for name in sorted(found))
+
+
+def _merge_keyed(
+    actual: tuple[Items, ...],
+    wanted: tuple[Items, ...],
+    key: str,
+    one: t.Callable[[Items | None, Items], Items],
+) -> tuple[Items, ...]:
+    """Items of the same key are merged, others stay."""
+    merged = {getattr(item, key): item for item in actual}
+    for item in wanted:
+        merged[getattr(item, key)] = one(merged.get(getattr(item, key)), item)
+    return tuple(merged[name] for name in sorted(merged))
+
+
+def _merge_nics(actual: tuple[Nic, ...], wish: VmWish) -> tuple[Nic, ...]:
+    wanted = wish.vm.nics
+
+    def one(before: Nic | None, nic: Nic) -> Nic:
+        name = f"NIC {nic.number} of VM '{wish.vm.name}'"
+        start = before or Nic(nic.number, "none")
+        rules = start.port_forwards
+        if nic.port_forwards is not None:
+            kept = () if wish.prune_port_forwards else tuple(rules or ())
+            named = {rule.name: rule for rule in (*kept, *nic.port_forwards)}
+            rules = tuple(named[name] for name in sorted(named))
+        merged: Nic = filled(
+            start,
+            type=nic.type,
+            network=nic.network,
+            mac=nic.mac,
+            adapter_type=nic.adapter_type,
+            cable_connected=nic.cable_connected,
+            promiscuous=nic.promiscuous,
+            bandwidth_group=nic.bandwidth_group,
+        )
+        properties = extra_data.merged(start.properties or (), nic.properties or ())
+        merged = replace(merged, port_forwards=rules, properties=properties)
+        if nic.properties and merged.type != "generic":
+            raise VirtualBoxError(
+                f"{name} has properties, which only type generic can have",
+                error_code="BAD_OPTION",
+            )
+        if merged.type == "none":
+            return _hidden(start)
+        if merged.type not in model.NIC_NETWORKS:
+            merged = replace(merged, network=None)
+        elif not merged.network:
+            raise VirtualBoxError(
+                f"{name} is of type {merged.type} and needs a network",
+                error_code="BAD_OPTION",
+            )
+        if nic.port_forwards and merged.type != "nat":
+            raise VirtualBoxError(
+                f"{name} has port forwards, which only type nat can have",
+                error_code="BAD_OPTION",
+            )
+        return merged
+
+    merged = _merge_keyed(actual, wanted, "number", one)
+    if not wish.prune_nics:
+        return merged
+    numbers = {nic.number for nic in wanted}
+    return tuple(nic if nic.number in numbers else _hidden(nic) for nic in merged)
+
+
+def _hidden(nic: Nic) -> Nic:
+    """VirtualBox hides what a NIC that is off has, and brings it back with the next type."""
+    return Nic(nic.number, "none", port_forwards=nic.port_forwards, properties=nic.properties)
+
+
+def _merge_controllers(
+    actual: tuple[Controller, ...], wanted: tuple[Controller, ...]
+) -> tuple[Controller, ...]:
+    def one(before: Controller | None, item: Controller) -> Controller:
+        if before is None:
+            if item.type is None:
+                raise VirtualBoxError(
+                    f"there is no storage controller '{item.name}', and making one needs a type",
+                    error_code="BAD_OPTION",
+                )
+            return item
+        if item.type not in (None, before.type):
+            raise VirtualBoxError(
+                f"the storage controller '{item.name}' is of type {before.type}, not {item.type}",
+                hint="a controller cannot change its type: use another name for a new one",
+                error_code="BAD_OPTION",
+            )
+        merged: Controller = filled(before, port_count=item.port_count, bootable=item.bootable)
+        return merged
+
+    return _merge_keyed(actual, wanted, "name", one)
+
+
+def _merge_attachments(actual: tuple[Attachment, ...], wish: VmWish) -> tuple[Attachment, ...]:
+    merged = {item.key: item for item in actual}
+    for item in wish.vm.storage_attachments:
+        before = merged.pop(item.key, None)
+        if item.type == "none":
+            continue
+        # Below the differencing image of a snapshot or linked clone it is still the same disk.
+        same = (
+            before is not None
+            and before.type == item.type
+            and item.medium in (before.medium, *before.ancestors)
+        )
+        size = item.size_mb or (before.size_mb if before is not None and same else None)
+        kept = before if before is not None and same else item
+        merged[item.key] = replace(kept, size_mb=size)
+    if wish.prune_attachments:
+        named = {item.key for item in wish.vm.storage_attachments}
+        merged = {key: item for key, item in merged.items() if key in named}
+    return tuple(merged[key] for key in sorted(merged))
+
+
+def _merge_serial(before: SerialPort | None, port: SerialPort) -> SerialPort:
+    start = before or SerialPort(port.number, "off")
+    merged: SerialPort = filled(
+        start, mode=port.mode, path=port.path, io_base=port.io_base, irq=port.irq
+    )
+    if merged.mode == "off":
+        return SerialPort(port.number, "off")
+    io_base, irq = model.SERIAL_PORTS[port.number]
+    merged = replace(
+        merged,
+        io_base=(merged.io_base or io_base).lower(),
+        irq=irq if merged.irq is None else merged.irq,
+    )
+    return merged if merged.mode == "file" else replace(merged, path=None)
