@@ -680,6 +680,7 @@ from dataclasses import replace
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    fields,
     listings,
     recovery,
 )
@@ -703,13 +704,14 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     apply,
     bandwidth,
+    devices,
     disks,
     extra_data,
     limits,
     model,
     power,
+    read_file,
     settings,
-    settings_file,
     shared_folders,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
@@ -740,36 +742,31 @@ FORWARD_OPTIONS = {
 
 NIC_OPTIONS = {
     "number": {"type": "int", "required": True},
-    "type": {"type": "str", "choices": list(model.NIC_TYPES)},
+    "type": {"type": "str", "choices": list(devices.NIC_TYPES)},
     "network": {"type": "str"},
-    "mac": {"type": "str"},
-    "adapter_type": {"type": "str", "choices": list(model.ADAPTER_TYPES)},
-    "cable_connected": {"type": "bool"},
-    "promiscuous": {"type": "str", "choices": list(model.PROMISCUOUS_MODES)},
-    "bandwidth_group": {"type": "str"},
+    **fields.options(devices.Nic),
     "properties": {"type": "dict"},
     "port_forwards": {"type": "list", "elements": "dict", "options": FORWARD_OPTIONS},
 }
 
 CONTROLLER_OPTIONS = {
     "name": {"type": "str", "required": True},
-    "type": {"type": "str", "choices": list(model.CONTROLLER_TYPES)},
-    "port_count": {"type": "int"},
-    "bootable": {"type": "bool"},
+    **fields.options(devices.Controller),
 }
 
+ATTACHMENT_TYPES = fields.options(devices.Attachment)["type"]["choices"]
 ATTACHMENT_OPTIONS = {
     "controller": {"type": "str", "required": True},
     "port": {"type": "int", "required": True},
     "device": {"type": "int", "default": 0},
-    "type": {"type": "str", "choices": [*model.ATTACHMENT_TYPES, "none"], "required": True},
+    "type": {"type": "str", "choices": [*ATTACHMENT_TYPES, "none"], "required": True},
     "medium": {"type": "path"},
     "size_mb": {"type": "int"},
 }
 
 SERIAL_OPTIONS = {
-    "number": {"type": "int", "choices": list(model.SERIAL_PORTS), "required": True},
-    "mode": {"type": "str", "choices": ["file", "disconnected", "off"], "required": True},
+    "number": {"type": "int", "choices": list(devices.SERIAL_PORTS), "required": True},
+    "mode": {**fields.options(devices.SerialPort)["mode"], "required": True},
     "path": {"type": "path"},
 }
 
@@ -809,11 +806,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "clone_from": {"type": "str"},
     "clone_snapshot": {"type": "str"},
     "clone_type": {"type": "str", "choices": ["linked", "full"], "default": "linked"},
-    "cpus": {"type": "int"},
-    "memory_mb": {"type": "int"},
-    "os_type": {"type": "str"},
-    "firmware": {"type": "str", "choices": list(model.FIRMWARES)},
-    "description": {"type": "str"},
+    **fields.options(model.Vm),
     "groups": {"type": "list", "elements": "str"},
     "managed_by": {"type": "str"},
     "address": {"type": "str"},
@@ -848,11 +841,11 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 
-def wanted_nics(options: list[dict[str, t.Any]]) -> t.Iterator[model.Nic]:
+def wanted_nics(options: list[dict[str, t.Any]]) -> t.Iterator[devices.Nic]:
     """The NICs of the task; what VBoxManage would misunderstand is an error here."""
     for nic in options:
         mac = nic["mac"]
-        if mac is not None and not re.fullmatch(r"[0-9A-F]{12}", model.mac_plain(mac)):
+        if mac is not None and not re.fullmatch(r"[0-9A-F]{12}", devices.mac_plain(mac)):
             raise VirtualBoxError(f"'{mac}' is no MAC address", error_code="BAD_OPTION")
         if mac is not None and int(mac[1], 16) & 1:
             raise VirtualBoxError(
@@ -865,25 +858,21 @@ def wanted_nics(options: list[dict[str, t.Any]]) -> t.Iterator[model.Nic]:
                     f"'{rule['name']}' cannot be the name of a port forward",
                     error_code="BAD_OPTION",
                 )
-        yield model.Nic(
-            number=nic["number"],
-            type=nic["type"],
-            network=nic["network"],
-            mac=None if mac is None else model.mac_readable(mac),
-            adapter_type=nic["adapter_type"],
-            cable_connected=nic["cable_connected"],
-            promiscuous=nic["promiscuous"],
-            bandwidth_group=nic["bandwidth_group"],
-            properties=None if nic["properties"] is None else pairs(nic["properties"]),
-            port_forwards=None
-            if rules is None
-            else tuple(model.PortForward(**rule) for rule in rules),
+        yield devices.Nic(
+            **{
+                **nic,
+                "mac": None if mac is None else devices.mac_readable(mac),
+                "properties": None if nic["properties"] is None else pairs(nic["properties"]),
+                "port_forwards": None
+                if rules is None
+                else tuple(devices.PortForward(**rule) for rule in rules),
+            }
         )
 
 
 def wanted_attachments(
     module: AnsibleModule, options: list[dict[str, t.Any]]
-) -> t.Iterator[model.Attachment]:
+) -> t.Iterator[devices.Attachment]:
     """The disks and drives of the task."""
     for item in options:
         medium = arguments.absolute(module, "medium", item["medium"]) or ""
@@ -898,7 +887,7 @@ def wanted_attachments(
                 f"the hdd on {item['controller']} port {item['port']} needs a medium or a size",
                 error_code="BAD_OPTION",
             )
-        yield model.Attachment(
+        yield devices.Attachment(
             item["controller"],
             item["port"],
             item["device"],
@@ -955,7 +944,7 @@ def wanted_wait(params: dict[str, t.Any]) -> waiting.Wait | None:
 
 def wanted_serial_ports(
     module: AnsibleModule, options: list[dict[str, t.Any]]
-) -> t.Iterator[model.SerialPort]:
+) -> t.Iterator[devices.SerialPort]:
     """The serial ports of the task."""
     for port in options:
         path = arguments.absolute(module, "path", port["path"])
@@ -963,7 +952,7 @@ def wanted_serial_ports(
             raise VirtualBoxError(
                 f"serial port {port['number']} of mode file needs a path", error_code="BAD_OPTION"
             )
-        yield model.SerialPort(port["number"], port["mode"], path)
+        yield devices.SerialPort(port["number"], port["mode"], path)
 
 
 # What a file name may have, less the longest ending that VirtualBox gives to a settings file.
@@ -992,17 +981,15 @@ def make_wish(module: AnsibleModule) -> VmWish:
     check_names(params)
     vm = model.Vm(
         name=params["name"],
-        cpus=params["cpus"],
-        memory_mb=params["memory_mb"],
-        os_type=params["os_type"],
-        firmware=params["firmware"],
-        description=params["description"],
-        groups=arguments.groups(params["groups"]),
+        **{
+            **{item.name: params[item.name] for item in fields.rows(model.Vm)},
+            "groups": arguments.groups(params["groups"]),
+        },
         managed_by=params["managed_by"],
         address=arguments.address(params["address"]),
         nics=tuple(wanted_nics(params["nics"] or [])),
         storage_controllers=tuple(
-            model.Controller(**item) for item in params["storage_controllers"] or []
+            devices.Controller(**item) for item in params["storage_controllers"] or []
         ),
         storage_attachments=tuple(wanted_attachments(module, params["storage_attachments"] or [])),
         serial_ports=tuple(wanted_serial_ports(module, params["serial_ports"] or [])),
@@ -1079,7 +1066,7 @@ class Task(arguments.Task):
         if re.fullmatch(listings.UUID, self.clone_from):
             found = reader.find_uuid(self.listed, "", self.clone_from)
         found = found or reader.find_uuid(self.listed, self.clone_from)
-        source = settings_file.read_vm(self.client, found) if found else None
+        source = read_file.read_vm(self.client, found) if found else None
         if source is None and self.check_mode:
             # An earlier task would have made it.
             self.wish = replace(self.wish, source_unknown=True)
@@ -1111,8 +1098,8 @@ class Task(arguments.Task):
     def _reader(self) -> t.Callable[[Client, str], model.Vm | None]:
         if self.made_off:
             # Made in this run, and not started: it has no process.
-            return settings_file.read_vm
-        return settings_file.read_vm_with_power if self.wish.state == "present" else reader.read_vm
+            return read_file.read_vm
+        return read_file.read_vm_with_power if self.wish.state == "present" else reader.read_vm
 
     def _read_found(self, uuid: str) -> model.Vm | None:
         try:
@@ -1123,7 +1110,7 @@ class Task(arguments.Task):
 
     def _find(self) -> str:
         """The UUID of the VM of the task; empty if there is none."""
-        self.listed = settings_file.list_vms(self.client)
+        self.listed = read_file.list_vms(self.client)
         # A VM to be removed that is not there by its UUID is gone, whoever has its name now.
         name = self.wish.vm.name
         if self.wish.state == "absent" and self.uuid_option:
@@ -1272,7 +1259,7 @@ class Task(arguments.Task):
     def _check_original(self, path: str) -> None:
         """A copy has the UUID of its original, and VirtualBox has only one disk of a UUID."""
         found = vdi.read_header(path)
-        known = settings_file.locator("")(found.uuid) if found is not None else None
+        known = read_file.locate(found.uuid) if found is not None else None
         if found is not None and known is not None and not same_file(path, known):
             raise VirtualBoxError(
                 f"the disk {path} is to be attached, and VirtualBox knows its UUID {found.uuid} as "

@@ -9,5 +9,5 @@ import subprocess
 import sys
 
 pins = [argument for argument in sys.argv[1:] if "==" in argument]
-# The tool `sanity` puts the pip of the checkout's environment here. Not every Python of Debian has ensurepip.
+# The tool `sanity` puts the pip of our environment here: not every Python of Debian has ensurepip.
 subprocess.run(["@PIP@", "--python", sys.executable, "install", *pins], check=True)

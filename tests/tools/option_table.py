@@ -4,16 +4,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes docs/virtualbox_options.md: what becomes of each option of the VirtualBox modules.
 
-Nothing in the table is told here. The planners are asked what they do with two values of an option,
-on a machine that is off and on one that runs; and what the readers make of recorded answers is
-compared with what they make of them after one place was changed.
+The planners are asked what they do with two values of an option, on a machine that is off and on
+one that runs. Where an option of a VM is read, its row says. For other objects, what the readers
+make of recorded answers is compared with what they make of them after one place was changed.
 """
 
 from __future__ import annotations
 
 import copy
 import importlib
-import re
 import sys
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -25,57 +24,48 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator  # noqa: E402
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (  # noqa: E402  # noqa: E402
-    errors,
-    listings,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (  # noqa: E402
-    ovf,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance import (  # noqa: E402
-    plan as appliance_planner,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (  # noqa: E402
-    plan as medium_planner,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (  # noqa: E402
-    read as medium_reader,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402  # noqa: E402  # noqa: E402  # noqa: E402
-    dhcp_model,
-    dhcp_plan,
-    host_only_model,
-    host_only_plan,
-    nat_model,
-    nat_plan,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (  # noqa: E402
-    settings as global_settings,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (  # noqa: E402
-    model as snapshot_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (  # noqa: E402
-    plan as snapshot_planner,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (  # noqa: E402  # noqa: E402
-    bandwidth,
-    disks,
-    model,
-    planner,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (  # noqa: E402
-    read as reader,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (  # noqa: E402
-    settings as hardware,
-)
 
 PLUGINS = "ansible_collections.virtual.datacenter.plugins"
+
+
+def load(name: str) -> t.Any:
+    return importlib.import_module(f"{PLUGINS}.module_utils._virtualbox.{name}")
+
+
+errors, fields, listings = map(load, ("errors", "fields", "listings"))
+bandwidth, devices, disks = map(load, ("vm.bandwidth", "vm.devices", "vm.disks"))
+model, planner, settings = map(load, ("vm.model", "vm.planner", "vm.settings"))
+medium_planner, medium_reader = map(load, ("medium.plan", "medium.read"))
+ovf, appliance_planner = map(load, ("appliance.ovf", "appliance.plan"))
+snapshot_model, snapshot_planner = map(load, ("snapshot.model", "snapshot.plan"))
+dhcp_model, dhcp_plan = map(load, ("network.dhcp_model", "network.dhcp_plan"))
+nat_model, nat_plan = map(load, ("network.nat_model", "network.nat_plan"))
+host_only_model, host_only_plan = map(load, ("network.host_only_model", "network.host_only_plan"))
+global_settings = load("network.settings")
+
 FIXTURES = ROOT / "tests/unit/plugins/module_utils/_virtualbox/fixtures"
 TARGET = ROOT / "docs" / "virtualbox_options.md"
 UUID = "11111111-1111-4111-8111-111111111111"
 DASH = "-"
+FILE = "settings file"
+# The tables of a VM by what stands before the names of their options.
+VM_TABLES: dict[str, fields.Table] = {
+    "": (*fields.rows(model.Vm), *settings.TABLE),
+    "nics.": devices.Nic,
+    "storage_controllers.": devices.Controller,
+    "storage_attachments.": devices.Attachment,
+    "serial_ports.": devices.SerialPort,
+}
+# Options without a row that only the settings file has.
+IN_FILE = (
+    "nics.network",
+    "nics.properties",
+    "nics.port_forwards.",
+    "bandwidth_groups.",
+    "shared_folders.",
+    "extra_data",
+    "guest_properties",
+)
 
 Params = t.Dict[str, t.Any]
 
@@ -285,42 +275,25 @@ def fixture(name: str) -> str:
 
 
 def vm_sources() -> dict[str, set[str]]:
-    """Of a VM: showvminfo and its settings file."""
-
-    def word(place: str) -> str:
-        source, _space, key = place.partition(" ")
-        if source == "file":
-            return "settings file"
-        key = key.partition(" ")[2]
-        # Some keys hold the name of a controller.
-        key = re.sub(r".+-\d+-\d+$", "CONTROLLER-PORT-DEVICE", key)
-        return "`showvminfo` `" + re.sub(r"\d+$", "N", key) + "`"
-
-    def build(data: t.Any) -> t.Any:
-        return model.describe_vm(reader.build_vm(data["info"], data["file"]))
-
-    found = []
-    for name in ("base", "clone", "hostile"):
-        file = listings.settings(fixture(f"settings_{name}"))
-        file["bandwidth_groups"] = [["b", 1024]]
-        file["shared_folders"] = [
-            {
-                "name": "s",
-                "host_path": "/a",
-                "read_only": False,
-                "auto_mount": False,
-                "mount_point": "",
-            }
-        ]
-        file["extra_data"].update({"a": "1", model.ADDRESS: "10.0.0.1", model.MARK: "lab"})
-        file["guest_properties"]["a"] = "1"
-        for adapter in file["adapters"].values():
-            adapter["properties"]["a"] = "1"
-        data = {"info": listings.vm_info(fixture(f"showvminfo_{name}")), "file": file}
-        found.append(influences(build, data, word))
-    # A disk by size is looked at as an image.
-    sizes = medium_sources()["size_mb"]
-    return {**nearest(*found), "storage_attachments.size_mb": sizes}
+    """Of a VM: what the rows of its options say, and the few options that have no row."""
+    found: dict[str, set[str]] = {}
+    for prefix, table in VM_TABLES.items():
+        for item in fields.rows(table):
+            key = f"{item.key}N" if prefix else item.key
+            found[prefix + item.name] = {f"`showvminfo` `{key}`" if key.strip("N") else FILE}
+    return {
+        **found,
+        **{
+            option: {FILE}
+            for option in options_of("virtualbox_vm")
+            if option.startswith(IN_FILE) or option in ("managed_by", "address")
+        },
+        "boot_order": {"`showvminfo` `bootN`"},
+        "nics.type": {"`showvminfo` `nicN`"},
+        "storage_attachments.medium": {"`showvminfo` `CONTROLLER-PORT-DEVICE`"},
+        # A disk by size is looked at as an image.
+        "storage_attachments.size_mb": medium_sources()["size_mb"],
+    }
 
 
 def global_sources(tag: str) -> dict[str, set[str]]:
@@ -418,7 +391,7 @@ def medium_sources() -> dict[str, set[str]]:
 def with_what_it_needs(vm: t.Any) -> t.Any:
     """A disk needs its controller, and a NIC its bandwidth group, in the same task."""
     if vm.storage_attachments and not vm.storage_controllers:
-        vm = replace(vm, storage_controllers=(model.Controller("C", "sata"),))
+        vm = replace(vm, storage_controllers=(devices.Controller("C", "sata"),))
     groups = {nic.bandwidth_group for nic in vm.nics if nic.bandwidth_group}
     if groups and not vm.bandwidth_groups:
         made = tuple(bandwidth.BandwidthGroup(name, 1) for name in sorted(groups))
@@ -487,64 +460,67 @@ def plan_host_only(task: SimpleNamespace, actual: t.Any) -> t.Any:
     return host_only_plan.plan(wish, [actual] if actual else [])
 
 
+# What a list of items needs beside the option.
+VM_ITEMS: dict[str, Params] = {
+    "nics": {"number": 1, "type": "nat"},
+    "nics.port_forwards": {"name": "a", "host_port": 1, "guest_port": 1},
+    "storage_controllers": {"name": "C", "type": "sata"},
+    "storage_attachments": {"controller": "C", "port": 0, "type": "hdd", "medium": "/a.vdi"},
+    "serial_ports": {"number": 1, "mode": "disconnected"},
+    "bandwidth_groups": {"name": "b", "limit_kib_per_second": 1},
+    "shared_folders": {"name": "s", "host_path": "/a"},
+}
+GENERIC = {"type": "generic", "network": "d"}
+# Options without a row, and rows of which not every value goes alone.
+VM_PROBES: dict[str, tuple[t.Any, t.Any]] = {
+    "os_type": ("Debian", "Debian_64"),
+    "groups": (["/a"], ["/b"]),
+    "managed_by": ("a", "b"),
+    "address": ("10.0.0.1", "10.0.0.2"),
+    "boot_order": (["disk"], ["net"]),
+    "extra_data": ({"a": "1"}, {"a": "2"}),
+    "guest_properties": ({"a": "1"}, {"a": "2"}),
+    "nics.type": ("nat", "not_attached"),
+    "nics.network": tuple({"type": "internal", "network": name} for name in "ab"),
+    "nics.mac": ("02:00:00:00:00:01", "02:00:00:00:00:02"),
+    "nics.properties": tuple({**GENERIC, "properties": {"a": value}} for value in "12"),
+    "nics.port_forwards.protocol": ("udp", "tcp"),
+    "nics.port_forwards.host_address": ("127.0.0.2", "127.0.0.3"),
+    "nics.port_forwards.host_port": (1, 2),
+    "nics.port_forwards.guest_address": ("10.0.2.15", "10.0.2.16"),
+    "nics.port_forwards.guest_port": (1, 2),
+    "storage_attachments.type": ("dvd", "hdd"),
+    "storage_attachments.medium": ("/a.vdi", "/b.vdi"),
+    "storage_attachments.size_mb": (8, 9),
+    "serial_ports.mode": ("disconnected", "off"),
+    "serial_ports.path": tuple({"mode": "file", "path": path} for path in ("/a", "/b")),
+    "bandwidth_groups.limit_kib_per_second": (1, 2),
+    "shared_folders.host_path": ("/a", "/b"),
+    "shared_folders.read_only": (True, False),
+    "shared_folders.auto_mount": (True, False),
+    "shared_folders.mount_point": ("/a", "/b"),
+}
+
+
+def probe(item: fields.Field) -> tuple[t.Any, t.Any]:
+    """Two values that an option of a row can have."""
+    if item.kind == "int":
+        low = item.between[0] if item.between else 1
+        return low, low + 1
+    if item.words:
+        return item.choices[0], item.choices[1]
+    return (True, False) if item.type == "bool" else ("a", "b")
+
+
 def vm_probes() -> dict[str, tuple[t.Any, t.Any]]:
-    """The table of single settings makes its own; the rest has a pair each."""
-    found: dict[str, tuple[t.Any, t.Any]] = {}
-    for item in hardware.TABLE:
-        pair: tuple[t.Any, t.Any] = (True, False)
-        if item.number:
-            pair = (1, 2)
-        elif item.words:
-            pair = (item.choices[0], item.choices[1])
-        found[item.name] = pair
-    found.update(
-        {
-            "cpus": (1, 2),
-            "memory_mb": (64, 128),
-            "os_type": ("Debian", "Debian_64"),
-            "firmware": ("efi", "bios"),
-            "description": ("a", "b"),
-            "groups": (["/a"], ["/b"]),
-            "managed_by": ("a", "b"),
-            "address": ("10.0.0.1", "10.0.0.2"),
-            "boot_order": (["disk"], ["net"]),
-            "extra_data": ({"a": "1"}, {"a": "2"}),
-            "guest_properties": ({"a": "1"}, {"a": "2"}),
-            "nics.type": ("nat", "not_attached"),
-            "nics.network": (
-                {"type": "internal", "network": "a"},
-                {"type": "internal", "network": "b"},
-            ),
-            "nics.mac": ("02:00:00:00:00:01", "02:00:00:00:00:02"),
-            "nics.adapter_type": ("82540em", "virtio"),
-            "nics.cable_connected": (False, True),
-            "nics.promiscuous": ("allow_vms", "allow_all"),
-            "nics.bandwidth_group": ("a", "b"),
-            "nics.properties": (
-                {"type": "generic", "network": "d", "properties": {"a": "1"}},
-                {"type": "generic", "network": "d", "properties": {"a": "2"}},
-            ),
-            "nics.port_forwards.protocol": ("udp", "tcp"),
-            "nics.port_forwards.host_address": ("127.0.0.2", "127.0.0.3"),
-            "nics.port_forwards.host_port": (1, 2),
-            "nics.port_forwards.guest_address": ("10.0.2.15", "10.0.2.16"),
-            "nics.port_forwards.guest_port": (1, 2),
-            "storage_controllers.type": ("sata", "ide"),
-            "storage_controllers.port_count": (1, 2),
-            "storage_controllers.bootable": (True, False),
-            "storage_attachments.type": ("dvd", "hdd"),
-            "storage_attachments.medium": ("/a.vdi", "/b.vdi"),
-            "storage_attachments.size_mb": (8, 9),
-            "serial_ports.mode": ("disconnected", "off"),
-            "serial_ports.path": ({"mode": "file", "path": "/a"}, {"mode": "file", "path": "/b"}),
-            "bandwidth_groups.limit_kib_per_second": (1, 2),
-            "shared_folders.host_path": ("/a", "/b"),
-            "shared_folders.read_only": (True, False),
-            "shared_folders.auto_mount": (True, False),
-            "shared_folders.mount_point": ("/a", "/b"),
-        }
-    )
-    return found
+    """The rows give their own; options of a VM that a task cannot name have none."""
+    found = {
+        prefix + item.name: probe(item)
+        for prefix, table in VM_TABLES.items()
+        for item in fields.rows(table)
+        if prefix + item.name in options_of("virtualbox_vm")
+    }
+    return {**found, **VM_PROBES}
 
 
 MACOS = {"upper_address": "192.168.56.9", "netmask": "255.255.255.0"}
@@ -571,20 +547,7 @@ SUBJECTS = {
         vm_probes(),
         plan_vm,
         lambda vm: replace(vm, state="running"),
-        {
-            "nics": {"number": 1, "type": "nat"},
-            "nics.port_forwards": {"name": "a", "host_port": 1, "guest_port": 1},
-            "storage_controllers": {"name": "C", "type": "sata"},
-            "storage_attachments": {
-                "controller": "C",
-                "port": 0,
-                "type": "hdd",
-                "medium": "/a.vdi",
-            },
-            "serial_ports": {"number": 1, "mode": "disconnected"},
-            "bandwidth_groups": {"name": "b", "limit_kib_per_second": 1},
-            "shared_folders": {"name": "s", "host_path": "/a"},
-        },
+        VM_ITEMS,
         vm_sources,
     ),
     "virtualbox_medium": Subject(

@@ -11,16 +11,19 @@ import shutil
 import subprocess
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import fields
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    devices,
     limits,
     model,
     settings,
 )
 
 MODULE = "virtualbox_vm"
-FLAGS = {"cpus": "--cpus", "memory_mb": "--memory"} | {
-    item.name: item.option for item in settings.TABLE
-}
+ROWS = {item.name: item for item in (*fields.rows(model.Vm), *settings.TABLE)}
+NUMBERS = {name: item.between for name, item in ROWS.items() if item.between}
+CONTROLLER_TYPES = dict(fields.rows(devices.Controller)[0].words)
+ATTACHMENT_TYPES = dict(fields.rows(devices.Attachment)[0].words)
 
 
 def takes(world, *argv) -> bool:
@@ -53,11 +56,14 @@ def vm(world, **options) -> dict:
 
 def test_the_numbers(world):
     world.vbox("createvm", "--name", "real", "--basefolder", str(world.vms), "--register")
-    for name, (low, high) in limits.NUMBERS.items():
+    for name, (low, high) in NUMBERS.items():
         for value, good in ((low, True), (high, True), (low - 1, False), (high + 1, False)):
-            assert takes(world, "modifyvm", "real", FLAGS[name], str(value)) is good, (name, value)
+            assert takes(world, "modifyvm", "real", ROWS[name].flag, str(value)) is good, (
+                name,
+                value,
+            )
     world.vbox("unregistervm", "real", "--delete")
-    for name, (low, high) in limits.NUMBERS.items():
+    for name, (low, high) in NUMBERS.items():
         for value in (low, high):
             world.run(MODULE, check=True, **vm(world, **{name: value}))
         for value in (low - 1, high + 1):
@@ -67,15 +73,15 @@ def test_the_numbers(world):
 def test_the_numbers_are_those_that_virtualbox_tells(world):
     told = world.vbox("list", "systemproperties")
     for text, known in (
-        ("Minimum guest RAM size", limits.NUMBERS["memory_mb"][0]),
-        ("Maximum guest RAM size", limits.NUMBERS["memory_mb"][1]),
-        ("Maximum video RAM size", limits.NUMBERS["vram_mb"][1]),
-        ("Maximum guest monitor count", limits.NUMBERS["monitor_count"][1]),
-        ("Maximum guest CPU count", limits.NUMBERS["cpus"][1]),
+        ("Minimum guest RAM size", NUMBERS["memory_mb"][0]),
+        ("Maximum guest RAM size", NUMBERS["memory_mb"][1]),
+        ("Maximum video RAM size", NUMBERS["vram_mb"][1]),
+        ("Maximum guest monitor count", NUMBERS["monitor_count"][1]),
+        ("Maximum guest CPU count", NUMBERS["cpus"][1]),
         ("Maximum PIIX3 Network Adapter count", limits.NIC_COUNTS["piix3"]),
         ("Maximum ICH9 Network Adapter count", limits.NIC_COUNTS["ich9"]),
         ("Maximum Boot Position", settings.BOOT_POSITIONS),
-        ("Maximum Serial Port count", len(model.SERIAL_PORTS)),
+        ("Maximum Serial Port count", len(devices.SERIAL_PORTS)),
         ("Maximum SATA Port count", limits.CONTROLLERS["sata"].port_counts[1]),
         ("Maximum NVMe Port count", limits.CONTROLLERS["nvme"].port_counts[1]),
         ("Maximum ICH9 SATA Controllers", limits.CONTROLLERS["sata"].with_ich9),
@@ -89,7 +95,7 @@ def test_controllers(world, kind):
     known = limits.CONTROLLERS[kind]
     low, high = known.port_counts
     world.vbox("createvm", "--name", "real", "--basefolder", str(world.vms), "--register")
-    add = ("storagectl", "real", "--add", model.CONTROLLER_TYPES[kind], "--name")
+    add = ("storagectl", "real", "--add", CONTROLLER_TYPES[kind], "--name")
     assert takes(world, *add, "C")
     assert not takes(world, *add, "D")
     for count, good in ((low, True), (high, True), (low - 1, False), (high + 1, False)):
@@ -97,7 +103,7 @@ def test_controllers(world, kind):
         assert takes(world, *change) is good, count
     drive = "floppy" if kind == "floppy" else "dvd"
     attach = ("storageattach", "real", "--storagectl", "C", "--type")
-    attach = (*attach, model.ATTACHMENT_TYPES[drive], "--medium", "emptydrive")
+    attach = (*attach, ATTACHMENT_TYPES[drive], "--medium", "emptydrive")
     if drive in known.attachments:
         last = ("--port", str(high - 1), "--device")
         assert takes(world, *attach, *last, str(known.devices - 1))

@@ -11,8 +11,10 @@ import signal
 import time
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import journal
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import fields, journal
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    devices,
+)
 
 MODULE = "virtualbox_vm"
 pytestmark = pytest.mark.usefixtures("files_agree")
@@ -179,7 +181,7 @@ def test_each_option_changes_in_place(world, seed):
         assert done["vm"]["uuid"] == uuid
 
 
-@pytest.mark.parametrize("kind", sorted(model.CONTROLLER_TYPES))
+@pytest.mark.parametrize("kind", sorted(fields.options(devices.Controller)["type"]["choices"]))
 def test_controllers_of_every_kind(world, kind):
     world.change(
         MODULE,

@@ -156,8 +156,10 @@ class World:
     def compare_files(self) -> None:
         """Each VM that is off, as read from its settings file and as VBoxManage shows it."""
         package = f"{PLUGINS}.module_utils._virtualbox"
-        names = ("client", "vm.settings_file", "vm.read")
-        client, file_reader, reader = (importlib.import_module(f"{package}.{n}") for n in names)
+        names = ("client", "vm.settings_file", "vm.read_file", "vm.read")
+        client, settings_file, file_reader, reader = (
+            importlib.import_module(f"{package}.{n}") for n in names
+        )
         asked = client.Client(self.program)
         assert sorted(file_reader.list_vms(asked)) == sorted(reader.list_vms(asked))
         for _name, found in reader.list_vms(asked):
@@ -166,9 +168,8 @@ class World:
                 continue
             path = expected.settings_file
             with contextlib.suppress(file_reader.DoubtError):
-                text = Path(path).read_bytes()
-                sources = file_reader.shown(text, path, file_reader.locator(path))
-                assert reader.build_vm(*sources) == expected
+                file = settings_file.parse(Path(path).read_bytes(), path)
+                assert file_reader.whole_vm(file, file_reader.locate) == expected
 
     def names(self) -> list:
         """All registered VMs."""

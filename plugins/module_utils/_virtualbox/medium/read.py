@@ -22,7 +22,10 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import vdi
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    model,
+    settings_file,
+)
 
 MIB = 1024 * 1024
 USERS = "In use by VMs:"
@@ -230,12 +233,5 @@ def read_description(uuid: str) -> str:
 
     An image that is attached is in the settings of a VM, one that is not in those of VirtualBox.
     """
-    return recovery.look_up(uuid, lambda text, _path: described(text, uuid)) or ""
-
-
-def described(text: bytes, uuid: str) -> str | None:
-    """What settings say of an image; None if it is not in their list; pure."""
-    for disk in ElementTree.fromstring(text).iter(f"{listings.NAMESPACE}HardDisk"):
-        if listings.identity(disk.get("uuid")) == uuid:
-            return disk.findtext(f"{listings.NAMESPACE}Description") or ""
-    return None
+    found = recovery.look_up(uuid, lambda text, path: settings_file.images_in(text, path).get(uuid))
+    return found.description if found else ""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import devices
 
 # As VirtualBox numbers them.
 CONDITION_TYPES = ("mac", "mac_wildcard", "vendor", "vendor_wildcard", "user", "user_wildcard")
@@ -134,8 +134,8 @@ class DhcpServer:
 
 def mac(text: str) -> str:
     """One spelling of a MAC; a pattern of one stays as it is."""
-    readable = model.mac_readable(text)
-    return readable if len(model.mac_plain(text)) == 12 else text
+    readable = devices.mac_readable(text)
+    return readable if len(devices.mac_plain(text)) == 12 else text
 
 
 def sorted_options(options: t.Iterable[DhcpOption]) -> tuple[DhcpOption, ...]:

@@ -22,7 +22,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.sna
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
     notes,
-    parse,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
     plan as snapshot_planner,
@@ -34,7 +33,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.sna
     SnapshotPlan,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    model,
     power,
     read,
 )
@@ -46,10 +44,7 @@ COMMITTED = ("resume", "unguard", "start")
 def read_vm(client: Client, uuid: str) -> SnapshotVm | None:
     """A VM with its snapshots; None if it is gone."""
     sources = read.read_sources(client, uuid)
-    if sources is None:
-        return None
-    scalars, text = sources[0]["scalars"], sources[1]
-    return parse.snapshot_vm(text, scalars["VMState"], scalars["CfgFile"], model.MARK)
+    return None if sources is None else sm.from_settings(sources[1], sources[0]["VMState"])
 
 
 def settled(client: Client, uuid: str) -> SnapshotVm | None:

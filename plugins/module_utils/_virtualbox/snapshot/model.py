@@ -9,28 +9,16 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    model,
+    settings_file,
+)
 
 RUNNING_STATES = ("running", "paused")
 # Everything else passes by itself, or is a VM that has crashed.
 SETTLED_STATES = (*model.OFF_STATES, *model.SAVED_STATES, *RUNNING_STATES)
-# Stands for the UUID of a snapshot that has still to be taken.
-NEW = "new"
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One snapshot of one VM."""
-
-    name: str
-    uuid: str = NEW
-    description: str = ""
-    taken: str = ""
-    # Holds the memory of a VM that ran or was saved.
-    online: bool = False
-    parent: str = ""
-    # UUIDs of the images that the snapshot froze.
-    disks: tuple[str, ...] = ()
+NEW = model.NEW
+Snapshot = model.Snapshot
 
 
 @dataclass(frozen=True)
@@ -69,6 +57,21 @@ class SnapshotVm:
     def at(self, snapshot: Snapshot) -> bool:
         """Whether the VM is exactly as it was in the snapshot."""
         return self.current == snapshot.uuid and not self.modified and self.saved == snapshot.online
+
+
+def from_settings(found: settings_file.SettingsFile, state: str) -> SnapshotVm:
+    """A VM with its snapshots, from its settings file and its VMState."""
+    return SnapshotVm(
+        found.vm.name,
+        found.vm.uuid,
+        state,
+        found.vm.settings_file,
+        found.vm.managed_by,
+        found.current_snapshot,
+        found.modified,
+        found.vm.snapshots,
+        found.vm.own_disks,
+    )
 
 
 def with_snapshot(vm: SnapshotVm, name: str, description: str = "") -> SnapshotVm:

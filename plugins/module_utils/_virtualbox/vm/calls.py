@@ -9,21 +9,24 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import fields
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     bandwidth,
+    devices,
     extra_data,
     limits,
     model,
     settings,
     shared_folders,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.devices import (
     Attachment,
+    Controller,
     Nic,
     SerialPort,
-    Vm,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import Vm
 
 
 def take_snapshot(vm: Vm, name: str) -> Action:
@@ -102,21 +105,7 @@ def _needs_chipset_first(before: Vm, after: Vm) -> bool:
 
 def _modify(before: Vm, after: Vm) -> tuple[list[str], list[str]]:
     """The arguments of modifyvm, and the names of what they change."""
-    arguments: list[str] = []
-    changed: list[str] = []
-    scalars = (
-        ("cpus", "--cpus", str),
-        ("memory_mb", "--memory", str),
-        ("os_type", "--os-type", str),
-        ("firmware", "--firmware", str),
-        ("description", "--description", str),
-        ("groups", "--groups", ",".join),
-    )
-    for field, option, text in scalars:
-        value = getattr(after, field)
-        if value is not None and value != getattr(before, field):
-            arguments += [option, text(value)]
-            changed.append(field)
+    arguments, changed = fields.changes(Vm, vars(before), vars(after))
     found, names = settings.modify(before.hardware, after.hardware)
     arguments += found
     changed += names
@@ -139,21 +128,12 @@ def _modify_nic(before: Nic, after: Nic) -> list[str]:
     number = after.number
     arguments: list[str] = []
     if after.type != before.type and after.type is not None:
-        arguments += [f"--nic{number}", model.NIC_TYPES[after.type]]
+        arguments += [f"--nic{number}", devices.NIC_TYPES[after.type]]
     if after.type == "none":
         return arguments
     if after.network and (after.network != before.network or after.type != before.type):
-        arguments += [f"{model.NIC_NETWORKS[after.type or ''][0]}{number}", after.network]
-    if after.adapter_type and after.adapter_type != before.adapter_type:
-        arguments += [f"--nic-type{number}", model.ADAPTER_TYPES[after.adapter_type]]
-    if after.mac and after.mac != before.mac:
-        arguments += [f"--mac-address{number}", model.mac_plain(after.mac)]
-    if after.cable_connected is not None and after.cable_connected != before.cable_connected:
-        arguments += [f"--cable-connected{number}", "on" if after.cable_connected else "off"]
-    if after.promiscuous and after.promiscuous != before.promiscuous:
-        arguments += [f"--nic-promisc{number}", model.PROMISCUOUS_MODES[after.promiscuous]]
-    if after.bandwidth_group is not None and after.bandwidth_group != before.bandwidth_group:
-        arguments += [f"--nic-bandwidth-group{number}", after.bandwidth_group or "none"]
+        arguments += [f"{devices.NIC_NETWORKS[after.type or ''][0]}{number}", after.network]
+    arguments += fields.changes(Nic, vars(before), vars(after), number)[0]
     if after.type == "generic":
         had, has = dict(before.properties or ()), dict(after.properties or ())
         for key in sorted({*had, *has}):
@@ -192,13 +172,8 @@ def _controllers(before: Vm, after: Vm) -> t.Iterator[Action]:
     known = {item.name: item for item in before.storage_controllers}
     for item in after.storage_controllers:
         old = known.get(item.name)
-        arguments: list[str] = []
-        if old is None:
-            arguments += ["--add", model.CONTROLLER_TYPES[item.type or ""]]
-        if item.port_count is not None and (old is None or old.port_count != item.port_count):
-            arguments += ["--portcount", str(item.port_count)]
-        if item.bootable is not None and (old is None or old.bootable != item.bootable):
-            arguments += ["--bootable", "on" if item.bootable else "off"]
+        start = old or Controller(item.name)
+        arguments, _names = fields.changes(Controller, vars(start), vars(item))
         if arguments:
             verb = "change" if old else "add"
             argv = ("storagectl", before.uuid, "--name", item.name, *arguments)
@@ -226,7 +201,8 @@ def _attachments(before: Vm, after: Vm) -> t.Iterator[Action]:
             str(item.device),
         ]
         if kind == "attach":
-            arguments += ["--type", model.ATTACHMENT_TYPES[item.type or "hdd"]]
+            empty = vars(Attachment("", 0))
+            arguments += fields.changes(Attachment, empty, vars(item))[0]
         argv = ("storageattach", before.uuid, *arguments, "--medium", medium)
         return Action(kind, f"{verb} {place} of VM '{before.name}'", argv, before.uuid, live=live)
 

@@ -21,7 +21,10 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     MediumWish,
     plan_medium,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    devices,
+    model,
+)
 
 
 def journal(path: str) -> Journal:
@@ -30,8 +33,8 @@ def journal(path: str) -> Journal:
 
 
 def placed(
-    attachments: t.Sequence[model.Attachment], folder: str, name: str
-) -> tuple[model.Attachment, ...]:
+    attachments: t.Sequence[devices.Attachment], folder: str, name: str
+) -> tuple[devices.Attachment, ...]:
     """A disk that only has a size lies in the folder of its VM, named by its place."""
     found = []
     for item in attachments:
@@ -43,7 +46,7 @@ def placed(
     return tuple(found)
 
 
-def plans(client: Client, attachments: t.Sequence[model.Attachment]) -> tuple[MediumPlan, ...]:
+def plans(client: Client, attachments: t.Sequence[devices.Attachment]) -> tuple[MediumPlan, ...]:
     """What has to be done to the media of attachments that name a size."""
     found = []
     for item in attachments:

@@ -12,19 +12,18 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import fields
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.addresses import (  # noqa: E501
     bad_option,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    devices,
+    model,
+    settings,
+)
 
-NUMBERS = {
-    "cpus": (1, 64),
-    "memory_mb": (4, 2097152),
-    "vram_mb": (1, 256),
-    "monitor_count": (1, 64),
-    "cpu_cap_percent": (1, 100),
-    "autostart_delay_seconds": (0, 4294967295),
-}
+check_number = fields.check_number
+
 PORT = (1, 65535)
 BANDWIDTH = (0, 9007199254740991)
 # Of a disk, in MiB. A larger VHD is made, but its map of blocks cannot reach its end.
@@ -59,25 +58,17 @@ CONTROLLERS = {
 }
 
 
-def check_number(what: str, value: int | None, limits: tuple[int, int]) -> None:
-    """A number of a task; None was not given."""
-    low, high = limits
-    if value is not None and not low <= value <= high:
-        takes = f"only {low}" if low == high else f"{low} to {high}"
-        raise bad_option(f"{what} is to be {value}, and VirtualBox takes {takes}")
-
-
 def check_alone(wanted: model.Vm) -> None:
     """What can be told from the task alone."""
-    asked = {**vars(wanted), **dict(wanted.hardware)}
-    for name, limits in NUMBERS.items():
-        check_number(f"{name} of VM '{wanted.name}'", asked.get(name), limits)
+    fields.check(model.Vm, vars(wanted), f"VM '{wanted.name}'")
+    fields.check(settings.TABLE, dict(wanted.hardware), f"VM '{wanted.name}'")
     for group in wanted.bandwidth_groups:
         if group.name in ("", "none"):
             raise bad_option(f"'{group.name}' cannot be the name of a bandwidth group")
         what = f"limit_kib_per_second of bandwidth group '{group.name}'"
         check_number(what, group.limit_kib_per_second, BANDWIDTH)
     for nic in wanted.nics:
+        fields.check(devices.Nic, vars(nic), f"NIC {nic.number} of VM '{wanted.name}'")
         for rule in nic.port_forwards or ():
             _check_forward(f"port forward '{rule.name}' of NIC {nic.number}", rule)
         for name, _value in nic.properties or ():
@@ -87,7 +78,7 @@ def check_alone(wanted: model.Vm) -> None:
         _check_property(name, value)
 
 
-def _check_forward(what: str, rule: model.PortForward) -> None:
+def _check_forward(what: str, rule: devices.PortForward) -> None:
     check_number(f"host_port of {what}", rule.host_port, PORT)
     check_number(f"guest_port of {what}", rule.guest_port, PORT)
     for option, address in (
@@ -122,7 +113,7 @@ def chipset_of(vm: model.Vm) -> str:
     return str(dict(vm.hardware).get("chipset", DEFAULT_CHIPSET))
 
 
-def nics_within(after: model.Vm) -> tuple[model.Nic, ...]:
+def nics_within(after: model.Vm) -> tuple[devices.Nic, ...]:
     """The NICs that the chipset has; those beyond are gone with the former chipset."""
     count = NIC_COUNTS.get(chipset_of(after))
     return tuple(
@@ -171,7 +162,7 @@ def _check_nics(wanted: model.Vm, after: model.Vm) -> None:
             _check_forwards_together(nic)
 
 
-def _check_forwards_together(nic: model.Nic) -> None:
+def _check_forwards_together(nic: devices.Nic) -> None:
     taken: dict[tuple[str, str, int], str] = {}
     for rule in nic.port_forwards or ():
         place = rule.protocol, rule.host_address, rule.host_port
@@ -219,7 +210,7 @@ def _check_controllers(wanted: model.Vm, after: model.Vm) -> None:
                 )
 
 
-def _check_attachment(item: model.Attachment, controller: model.Controller | None) -> None:
+def _check_attachment(item: devices.Attachment, controller: devices.Controller | None) -> None:
     place = f"port {item.port} device {item.device} of storage controller '{item.controller}'"
     if controller is None:
         raise bad_option(
@@ -241,7 +232,7 @@ def _check_attachment(item: model.Attachment, controller: model.Controller | Non
 
 def _check_disks(wanted: model.Vm, after: model.Vm) -> None:
     named = {item.medium for item in wanted.storage_attachments if item.type == "hdd"}
-    places: dict[str, model.Attachment] = {}
+    places: dict[str, devices.Attachment] = {}
     for item in after.storage_attachments:
         if item.type != "hdd" or not item.medium or item.medium not in named:
             continue

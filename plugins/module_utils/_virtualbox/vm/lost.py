@@ -23,7 +23,10 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.act
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    model,
+    settings_file,
+)
 
 SUFFIX = ".vbox"
 
@@ -78,7 +81,7 @@ def lost_vm(uuid: str, path: str = "") -> LostVm:
     """A VM that cannot be read, with its place from VirtualBox's list if it is not given."""
     try:
         path = path or dict(recovery.machine_entries()).get(uuid, "")
-        own = str(listings.settings(recovery.read_settings(path))["uuid"])
+        own = settings_file.uuid_in(recovery.read_settings(path))
     except (OSError, ElementTree.ParseError, VirtualBoxError):
         own = uuid
     return LostVm(uuid, path, reason(path) if own == uuid else another(own))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import fields
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import (
     filled,
 )
@@ -17,19 +18,20 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     bandwidth,
+    devices,
     extra_data,
     limits,
     model,
     settings,
     shared_folders,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.devices import (
     Attachment,
     Controller,
     Nic,
     SerialPort,
-    Vm,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import Vm
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import VmWish
 
 Items = t.TypeVar("Items", Nic, Controller, SerialPort)
@@ -53,12 +55,7 @@ def merge(actual: Vm, wish: VmWish) -> Vm:
     merged = replace(
         actual,
         state=state,
-        cpus=either("cpus"),
-        memory_mb=either("memory_mb"),
-        os_type=either("os_type"),
-        firmware=either("firmware"),
-        description=either("description"),
-        groups=either("groups"),
+        **{item.name: either(item.name) for item in fields.rows(Vm)},
         managed_by=either("managed_by"),
         address=either("address") or None,
         nics=_merge_nics(actual.nics, wish),
@@ -114,16 +111,7 @@ def _merge_nics(actual: tuple[Nic, ...], wish: VmWish) -> tuple[Nic, ...]:
             kept = () if wish.prune_port_forwards else tuple(rules or ())
             named = {rule.name: rule for rule in (*kept, *nic.port_forwards)}
             rules = tuple(named[name] for name in sorted(named))
-        merged: Nic = filled(
-            start,
-            type=nic.type,
-            network=nic.network,
-            mac=nic.mac,
-            adapter_type=nic.adapter_type,
-            cable_connected=nic.cable_connected,
-            promiscuous=nic.promiscuous,
-            bandwidth_group=nic.bandwidth_group,
-        )
+        merged: Nic = filled(start, type=nic.type, network=nic.network, **fields.values(Nic, nic))
         properties = extra_data.merged(start.properties or (), nic.properties or ())
         merged = replace(merged, port_forwards=rules, properties=properties)
         if nic.properties and merged.type != "generic":
@@ -132,8 +120,8 @@ def _merge_nics(actual: tuple[Nic, ...], wish: VmWish) -> tuple[Nic, ...]:
                 error_code="BAD_OPTION",
             )
         if merged.type == "none":
-            return _hidden(start)
-        if merged.type not in model.NIC_NETWORKS:
+            return start.switched_off()
+        if merged.type not in devices.NIC_NETWORKS:
             merged = replace(merged, network=None)
         elif not merged.network:
             raise VirtualBoxError(
@@ -151,12 +139,7 @@ def _merge_nics(actual: tuple[Nic, ...], wish: VmWish) -> tuple[Nic, ...]:
     if not wish.prune_nics:
         return merged
     numbers = {nic.number for nic in wanted}
-    return tuple(nic if nic.number in numbers else _hidden(nic) for nic in merged)
-
-
-def _hidden(nic: Nic) -> Nic:
-    """VirtualBox hides what a NIC that is off has, and brings it back with the next type."""
-    return Nic(nic.number, "none", port_forwards=nic.port_forwards, properties=nic.properties)
+    return tuple(nic if nic.number in numbers else nic.switched_off() for nic in merged)
 
 
 def _merge_controllers(
@@ -176,7 +159,7 @@ def _merge_controllers(
                 hint="a controller cannot change its type: use another name for a new one",
                 error_code="BAD_OPTION",
             )
-        merged: Controller = filled(before, port_count=item.port_count, bootable=item.bootable)
+        merged: Controller = filled(before, **fields.values(Controller, item))
         return merged
 
     return _merge_keyed(actual, wanted, "name", one)
@@ -205,12 +188,10 @@ def _merge_attachments(actual: tuple[Attachment, ...], wish: VmWish) -> tuple[At
 
 def _merge_serial(before: SerialPort | None, port: SerialPort) -> SerialPort:
     start = before or SerialPort(port.number, "off")
-    merged: SerialPort = filled(
-        start, mode=port.mode, path=port.path, io_base=port.io_base, irq=port.irq
-    )
+    merged: SerialPort = filled(start, **fields.values(SerialPort, port))
     if merged.mode == "off":
         return SerialPort(port.number, "off")
-    io_base, irq = model.SERIAL_PORTS[port.number]
+    io_base, irq = devices.SERIAL_PORTS[port.number]
     merged = replace(
         merged,
         io_base=(merged.io_base or io_base).lower(),

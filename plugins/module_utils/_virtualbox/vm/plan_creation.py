@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import fields
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.action import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.calls import (
     take_snapshot,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import Nic, Vm
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.devices import Nic
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import Vm
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import VmWish
 
 
@@ -75,13 +77,8 @@ def creation(wish: VmWish, source: Vm | None) -> tuple[Vm, tuple[Action, ...]]:
         name=wanted.name,
         uuid=wish.new_uuid,
         state="poweroff",
-        groups=(group,),
         # A clone inherits settings and extra data, so also the mark.
-        cpus=source.cpus,
-        memory_mb=source.memory_mb,
-        os_type=source.os_type,
-        firmware=source.firmware,
-        description=source.description,
+        **{**fields.values(Vm, source), "groups": (group,)},
         managed_by=source.managed_by,
         address=source.address,
         nics=tuple(

@@ -2,16 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The actual state: VBoxManage's answers and the settings file of a VM put into one model."""
+"""The actual state: VBoxManage's answers, and from the settings file of a VM what they hide."""
 
 from __future__ import annotations
 
-import os
 import re
 import typing as t
 from dataclasses import replace
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    fields,
     listings,
     recovery,
 )
@@ -23,16 +23,13 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     read,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    bandwidth,
-    extra_data,
+    devices,
     model,
-    shared_folders,
+    settings,
+    settings_file,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     lost as lost_vms,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    settings as hardware,
 )
 
 LONGEST_CHAIN = 64
@@ -71,22 +68,24 @@ def find_uuid(listed: t.Sequence[tuple[str, str]], name: str, uuid: str = "") ->
 def read_vm(client: Client, uuid: str) -> model.Vm | None:
     """The VM of that UUID; None if it is gone."""
     sources = read_sources(client, uuid)
-    return None if sources is None else build_vm(sources[0], listings.settings(sources[1]))
+    return None if sources is None else build_vm(*sources)
 
 
-def read_sources(client: Client, uuid: str) -> tuple[dict[str, t.Any], bytes] | None:
+def read_sources(
+    client: Client, uuid: str
+) -> tuple[dict[str, str], settings_file.SettingsFile] | None:
     """What showvminfo and the settings file say of a VM; None if it is gone."""
     try:
-        info = listings.vm_info(client.read("showvminfo", uuid, "--machinereadable"))
+        scalars = listings.vm_info(client.read("showvminfo", uuid, "--machinereadable"))
     except VirtualBoxError as error:
         if error.not_found:
             return None
         if error.inaccessible:
             raise lost_vms.LostVmError(lost_vms.lost_vm(uuid)) from error
         raise
-    path = info["scalars"].get("CfgFile", "")
+    path = scalars.get("CfgFile", "")
     try:
-        return info, recovery.read_settings(path)
+        text = recovery.read_settings(path)
     except FileNotFoundError as error:
         raise lost_vms.LostVmError(lost_vms.lost_vm(uuid, path)) from error
     except OSError as error:
@@ -94,12 +93,13 @@ def read_sources(client: Client, uuid: str) -> tuple[dict[str, t.Any], bytes] | 
             f"the settings file {path} of VM {uuid} cannot be read: {error.strerror}",
             hint="run as the user that the VM belongs to, on the host where it lives",
         ) from error
+    return scalars, settings_file.parse(text, path)
 
 
 def settings_uuid(path: str, default: str) -> str:
     """The UUID in a settings file; the default if there is no file or it was never completed."""
     try:
-        return str(listings.settings(recovery.read_settings(path))["uuid"])
+        return settings_file.uuid_in(recovery.read_settings(path))
     except (OSError, VirtualBoxError):
         return default
 
@@ -119,162 +119,92 @@ def with_guest_properties(client: Client, vm: model.Vm, names: t.Collection[str]
 
 def read_state(client: Client, uuid: str) -> str:
     """The VMState alone."""
-    return str(
-        listings.vm_info(client.read("showvminfo", uuid, "--machinereadable"))["scalars"]["VMState"]
-    )
+    return listings.vm_info(client.read("showvminfo", uuid, "--machinereadable"))["VMState"]
 
 
-def build_vm(info: dict[str, t.Any], settings: dict[str, t.Any]) -> model.Vm:
-    """One model from both read paths; pure."""
-    scalars: dict[str, str] = info["scalars"]
-    settings_file = scalars["CfgFile"]
-    return model.Vm(
-        name=settings["name"],
+def build_vm(scalars: t.Mapping[str, str], file: settings_file.SettingsFile) -> model.Vm:
+    """One model from what showvminfo shows, and from the file what it hides; pure."""
+    vm = file.vm
+    return replace(
+        vm,
         uuid=scalars["UUID"].lower(),
         state=scalars["VMState"],
-        settings_file=settings_file,
-        cpus=int(scalars["cpus"]),
-        memory_mb=int(scalars["memory"]),
-        os_type=settings["os_type"],
-        firmware=scalars["firmware"].lower(),
-        description=settings["description"],
-        groups=tuple(settings["groups"]),
-        managed_by=settings["extra_data"].get(model.MARK),
-        address=settings["extra_data"].get(model.ADDRESS),
-        nics=tuple(_nics(info, settings)),
+        settings_file=scalars["CfgFile"],
+        **fields.in_showvminfo(model.Vm, scalars),
+        nics=tuple(_nics(scalars, vm)),
         storage_controllers=tuple(sorted(_controllers(scalars), key=lambda item: item.name)),
         storage_attachments=tuple(
-            sorted(
-                _attachments(scalars, settings, os.path.dirname(settings_file)),
-                key=lambda item: item.key,
-            )
+            sorted(_attachments(scalars, file.devices), key=lambda item: item.key)
         ),
         serial_ports=tuple(_serial_ports(scalars)),
-        snapshots=tuple(
-            model.Snapshot(item["name"], item["uuid"]) for item in settings["snapshots"]
-        ),
-        hardware=hardware.read(scalars, settings),
-        **extras_of(settings),
-        own_disks=tuple(settings["own_disks"]),
+        hardware=settings.merged(_only_in_file(vm.hardware), settings.in_showvminfo(scalars)),
     )
 
 
-def extras_of(settings: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What a VM has beside hardware, all of it from the settings file; pure."""
-    return {
-        "bandwidth_groups": tuple(
-            bandwidth.BandwidthGroup(name, limit // bandwidth.KIB)
-            for name, limit in sorted(settings["bandwidth_groups"])
-        ),
-        "shared_folders": tuple(
-            sorted(
-                (shared_folders.SharedFolder(**folder) for folder in settings["shared_folders"]),
-                key=lambda folder: folder.name,
-            )
-        ),
-        "extra_data": tuple(
-            (name, value)
-            for name, value in sorted(settings["extra_data"].items())
-            if not name.startswith(extra_data.OURS)
-        ),
-        "guest_properties": tuple(sorted(settings["guest_properties"].items())),
-    }
+def _only_in_file(found: settings.Settings) -> settings.Settings:
+    hidden = {item.name for item in settings.TABLE if not item.key}
+    return tuple((name, value) for name, value in found if name in hidden)
 
 
-def _nics(info: dict[str, t.Any], settings: dict[str, t.Any]) -> t.Iterator[model.Nic]:
-    scalars: dict[str, str] = info["scalars"]
-    adapters = {value.lower(): key for key, value in model.ADAPTER_TYPES.items()}
+def _nics(scalars: t.Mapping[str, str], vm: model.Vm) -> t.Iterator[devices.Nic]:
+    defaults = fields.in_file(devices.Nic, lambda _element, _attribute: None)
+    known = {nic.number: nic for nic in vm.nics}
     for key, value in scalars.items():
         match = re.fullmatch(r"nic(\d+)", key)
         if match is None:
             continue
         number = int(match.group(1))
-        hidden = settings["adapters"].get(number, {"forwardings": [], "properties": {}})
-        rules = tuple(
-            sorted(
-                (model.PortForward(**rule) for rule in hidden["forwardings"]),
-                key=lambda rule: rule.name,
-            )
-        )
-        properties = tuple(sorted(hidden["properties"].items()))
-        if value == "none":
-            yield model.Nic(number, "none", port_forwards=rules, properties=properties)
+        nic = known.get(number) or devices.Nic(number, "none", port_forwards=(), properties=())
+        kind = devices.nic_type(value)
+        if kind == "none":
+            yield nic.switched_off()
             continue
-        kind = model.nic_type(value)
         network = None
-        if kind in model.NIC_NETWORKS:
+        if kind in devices.NIC_NETWORKS:
             # showvminfo does not escape the names of all kinds of networks.
-            shown = scalars.get(f"{model.NIC_NETWORKS[kind][1]}{number}")
-            network = hidden.get("network") or shown
-        chip = scalars.get(f"nictype{number}", "")
-        yield model.Nic(
-            number,
-            kind,
-            network,
-            model.mac_readable(scalars.get(f"macaddress{number}", "")),
-            adapters.get(chip.lower(), chip.lower()),
-            scalars.get(f"cableconnected{number}") == "on",
-            rules,
-            model.PROMISCUOUS_POLICIES.get(hidden.get("promiscuous", ""), "deny"),
-            hidden.get("bandwidth_group", ""),
-            properties,
-        )
+            network = nic.network or scalars.get(f"{devices.NIC_NETWORKS[kind][1]}{number}")
+        shown = fields.in_showvminfo(devices.Nic, scalars, number)
+        found = {**defaults, **_known_values(nic), **shown}
+        yield replace(nic, type=kind, network=network, **found)
 
 
-def _controllers(scalars: dict[str, str]) -> t.Iterator[model.Controller]:
+def _known_values(nic: devices.Nic) -> dict[str, t.Any]:
+    found = fields.values(devices.Nic, nic)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _controllers(scalars: t.Mapping[str, str]) -> t.Iterator[devices.Controller]:
     for key, name in scalars.items():
         match = re.fullmatch(r"storagecontrollername(\d+)", key)
         if match:
-            index = match.group(1)
-            chip = scalars.get(f"storagecontrollertype{index}", "")
-            yield model.Controller(
-                name,
-                model.CONTROLLER_CHIPS.get(chip, chip.lower()),
-                int(scalars.get(f"storagecontrollerportcount{index}", "0")),
-                scalars.get(f"storagecontrollerbootable{index}") == "on",
-            )
+            found = fields.in_showvminfo(devices.Controller, scalars, match.group(1))
+            yield devices.Controller(name, **found)
 
 
 def _attachments(
-    scalars: dict[str, str], settings: dict[str, t.Any], folder: str
-) -> t.Iterator[model.Attachment]:
-    disks = {disk["uuid"]: disk for disk in settings["disks"]}
-    for device in settings["devices"]:
-        place = f"{device['controller']}-{device['port']}-{device['device']}"
-        medium = scalars.get(place, "")
-        ancestors: list[str] = []
-        parent = disks.get(device["uuid"], {}).get("parent", "")
-        while parent in disks:
-            location = disks[parent]["location"]
-            ancestors.append(os.path.normpath(os.path.join(folder, location)))
-            parent = disks[parent]["parent"]
-        yield model.Attachment(
-            device["controller"],
-            device["port"],
-            device["device"],
-            device["type"],
-            "" if medium in ("none", "emptydrive") else medium,
-            tuple(ancestors),
-        )
+    scalars: t.Mapping[str, str], attached: t.Iterable[settings_file.Device]
+) -> t.Iterator[devices.Attachment]:
+    for device in attached:
+        item = device.attachment
+        medium = scalars.get(f"{item.controller}-{item.port}-{item.device}", "")
+        yield replace(item, medium="" if medium in ("none", "emptydrive") else medium)
 
 
-def _serial_ports(scalars: dict[str, str]) -> t.Iterator[model.SerialPort]:
-    for number in model.SERIAL_PORTS:
-        value = scalars.get(f"uart{number}", "off")
-        if value == "off":
-            yield model.SerialPort(number, "off")
+def _serial_ports(scalars: t.Mapping[str, str]) -> t.Iterator[devices.SerialPort]:
+    for number in devices.SERIAL_PORTS:
+        if scalars.get(f"uart{number}", "off") == "off":
+            yield devices.SerialPort(number, "off")
             continue
-        io_base, _comma, irq = value.partition(",")
-        mode, _comma, path = scalars.get(f"uartmode{number}", "disconnected").partition(",")
-        yield model.SerialPort(
-            number, mode.lower(), path or None, f"0x{int(io_base, 16):x}", int(irq)
-        )
+        found = fields.in_showvminfo(devices.SerialPort, scalars, number)
+        yield devices.SerialPort(number, **{"mode": "disconnected", **found})
 
 
-def with_ancestors(client: Client, vm: model.Vm, wanted: t.Sequence[model.Attachment]) -> model.Vm:
+def with_ancestors(
+    client: Client, vm: model.Vm, wanted: t.Sequence[devices.Attachment]
+) -> model.Vm:
     """Ask for the chain below an attached disk where the settings file does not hold it."""
     named = {item.key: item.medium for item in wanted if item.type == "hdd" and item.medium}
-    found: list[model.Attachment] = []
+    found: list[devices.Attachment] = []
     for item in vm.storage_attachments:
         asked = named.get(item.key)
         if (
@@ -283,7 +213,7 @@ def with_ancestors(client: Client, vm: model.Vm, wanted: t.Sequence[model.Attach
             and asked
             and asked not in (item.medium, *item.ancestors)
         ):
-            item = model.replace_ancestors(item, chain(client, item.medium))
+            item = replace(item, ancestors=chain(client, item.medium))
         found.append(item)
     return model.replace_attachments(vm, found)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The settings of a VM that are one value each: a table of how they are asked for, set and read.
+"""Scalar settings of a VM, one row each, and the boot order.
 
 A group of them is a tuple of pairs, sorted by name; a missing name is unknown or left alone.
 """
@@ -10,10 +10,14 @@ A group of them is a tuple of pairs, sorted by name; a missing name is unknown o
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import fields
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.fields import (
+    Field,
+    same,
 )
 
 Settings = t.Tuple[t.Tuple[str, t.Any], ...]
@@ -31,52 +35,6 @@ BOOT_SHOWN = {
 }
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One setting: the option of modifyvm, and where the value is shown."""
-
-    name: str
-    option: str
-    # Key of showvminfo, or of parser.settings if it is shown only in the settings file.
-    key: str
-    # Words of a task and what VBoxManage takes; empty: a number, or on and off.
-    words: tuple[tuple[str, str], ...] = ()
-    # What VBoxManage or the settings file shows, where it is not what it takes.
-    shown: tuple[tuple[str, str], ...] = ()
-    number: bool = False
-    file: bool = False
-    # Where the settings file has what showvminfo shows: element, attribute, and what it means that
-    # the attribute is not there.
-    place: tuple[str, str, str] | None = None
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        return tuple(word for word, _argument in self.words)
-
-    def argument(self, value: t.Any) -> str:
-        """As VBoxManage takes it."""
-        if self.number:
-            return str(value)
-        if self.words:
-            return dict(self.words)[value]
-        return "on" if value else "off"
-
-    def value(self, text: str) -> t.Any:
-        """As a task says it; a word that no task can say is kept."""
-        if self.number:
-            return int(text)
-        if not self.words:
-            return text == "on"
-        known = {argument.lower(): word for word, argument in self.words}
-        known.update(self.shown)
-        return known.get(text, known.get(text.lower(), text))
-
-
-def same(*words: str) -> tuple[tuple[str, str], ...]:
-    """Words that VBoxManage has too."""
-    return tuple((word, word) for word in words)
-
-
 SHARING = (
     ("disabled", "disabled"),
     ("host_to_guest", "hosttoguest"),
@@ -84,171 +42,113 @@ SHARING = (
     ("bidirectional", "bidirectional"),
 )
 
-# Words of the settings file, where lower case is not enough.
-SHOWN = {
-    "true": "on",
-    "false": "off",
-    "UTC": "on",
-    "local": "off",
-    "OHCI": "on",
-    "EHCI": "on",
-    "XHCI": "on",
-}
-
 TABLE = (
-    Setting(
+    Field(
         "cpu_cap_percent",
         "--cpu-execution-cap",
         "cpuexecutioncap",
-        number=True,
-        place=("CPU", "executionCap", "100"),
+        "CPU.executionCap=100",
+        kind="int",
+        between=(1, 100),
     ),
-    Setting(
-        "chipset", "--chipset", "chipset", same("piix3", "ich9"), place=("Chipset", "type", "piix3")
-    ),
-    Setting("vram_mb", "--vram", "vram", number=True, place=("Display", "VRAMSize", "8")),
-    Setting(
+    Field("chipset", "--chipset", "chipset", "Chipset.type=piix3", words=same("piix3", "ich9")),
+    Field("vram_mb", "--vram", "vram", "Display.VRAMSize=8", kind="int", between=(1, 256)),
+    Field(
         "graphics_controller",
         "--graphicscontroller",
         "graphicscontroller",
-        same("none", "vboxvga", "vmsvga", "vboxsvga"),
-        (("null", "none"),),
-        place=("Display", "controller", "vboxvga"),
+        "Display.controller=vboxvga",
+        words=same("none", "vboxvga", "vmsvga", "vboxsvga"),
+        shown=(("null", "none"),),
     ),
-    Setting(
+    Field(
         "monitor_count",
         "--monitor-count",
         "monitorcount",
-        number=True,
-        place=("Display", "monitorCount", "1"),
+        "Display.monitorCount=1",
+        kind="int",
+        between=(1, 64),
     ),
-    Setting(
-        "accelerate_3d", "--accelerate-3d", "accelerate3d", place=("Display", "accelerate3D", "off")
+    Field("accelerate_3d", "--accelerate-3d", "accelerate3d", "Display.accelerate3D=off"),
+    Field("rtc_utc", "--rtc-use-utc", "rtcuseutc", "RTC.localOrUTC=off", shown=(("UTC", True),)),
+    Field("io_apic", "--ioapic", "ioapic", "IOAPIC.enabled=off"),
+    Field("hpet", "--x86-hpet", "hpet", "HPET.enabled=off"),
+    Field("large_pages", "--large-pages", "largepages", "HardwareVirtExLargePages.enabled=on"),
+    Field(
+        "nested_paging", "--nested-paging", "nestedpaging", "HardwareVirtExNestedPaging.enabled=on"
     ),
-    Setting("rtc_utc", "--rtc-use-utc", "rtcuseutc", place=("RTC", "localOrUTC", "off")),
-    Setting("io_apic", "--ioapic", "ioapic", place=("IOAPIC", "enabled", "off")),
-    Setting("hpet", "--x86-hpet", "hpet", place=("HPET", "enabled", "off")),
-    Setting(
-        "large_pages",
-        "--large-pages",
-        "largepages",
-        place=("HardwareVirtExLargePages", "enabled", "on"),
+    Field(
+        "nested_virtualization", "--nested-hw-virt", "nested-hw-virt", "NestedHWVirt.enabled=off"
     ),
-    Setting(
-        "nested_paging",
-        "--nested-paging",
-        "nestedpaging",
-        place=("HardwareVirtExNestedPaging", "enabled", "on"),
-    ),
-    Setting(
-        "nested_virtualization",
-        "--nested-hw-virt",
-        "nested-hw-virt",
-        place=("NestedHWVirt", "enabled", "off"),
-    ),
-    Setting(
+    Field(
         "paravirt_provider",
         "--paravirt-provider",
         "paravirtprovider",
-        same("none", "default", "legacy", "minimal", "hyperv", "kvm"),
-        place=("Paravirt", "provider", "default"),
+        "Paravirt.provider=default",
+        words=same("none", "default", "legacy", "minimal", "hyperv", "kvm"),
     ),
-    Setting(
+    Field(
         "iommu",
         "--iommu",
         "iommu",
-        same("none", "automatic", "amd", "intel"),
-        place=("Iommu", "type", "none"),
+        "Iommu.type=none",
+        words=same("none", "automatic", "amd", "intel"),
     ),
-    Setting(
+    Field(
         "tpm_type",
         "--tpm-type",
-        "tpm_type",
-        same("none", "1.2", "2.0", "host", "swtpm"),
-        (("v1_2", "1.2"), ("v2_0", "2.0")),
-        file=True,
+        place="TrustedPlatformModule.type=none",
+        words=same("none", "1.2", "2.0", "host", "swtpm"),
+        shown=(("v1_2", "1.2"), ("v2_0", "2.0")),
     ),
-    Setting(
+    Field(
         "execution_engine",
         "--vm-execution-engine",
-        "execution_engine",
-        (
-            ("default", "default"),
-            ("hwvirt", "hwvirt"),
+        place="Machine.executionEngine=Default",
+        words=(
+            *same("default", "hwvirt"),
             ("native_api", "native-api"),
-            ("interpreter", "interpreter"),
-            ("recompiler", "recompiler"),
+            *same("interpreter", "recompiler"),
         ),
-        (("NativeApi", "native_api"),),
-        file=True,
+        shown=(("NativeApi", "native_api"),),
     ),
-    Setting(
+    Field(
         "process_priority",
         "--vm-process-priority",
         "vmprocpriority",
-        same("default", "flat", "low", "normal", "high"),
-        place=("Machine", "processPriority", "default"),
+        "Machine.processPriority=default",
+        words=same("default", "flat", "low", "normal", "high"),
     ),
-    Setting(
-        "clipboard_mode",
-        "--clipboard-mode",
-        "clipboard",
-        SHARING,
-        place=("Clipboard", "mode", "disabled"),
+    Field(
+        "clipboard_mode", "--clipboard-mode", "clipboard", "Clipboard.mode=disabled", words=SHARING
     ),
-    Setting(
+    Field(
         "drag_and_drop_mode",
         "--drag-and-drop",
         "draganddrop",
-        SHARING,
-        place=("DragAndDrop", "mode", "disabled"),
+        "DragAndDrop.mode=disabled",
+        words=SHARING,
     ),
-    Setting(
-        "usb_ohci",
-        "--usb-ohci",
-        "usb",
-        place=("Controller[@type='OHCI']", "type", "off"),
-    ),
-    Setting(
-        "usb_ehci",
-        "--usb-ehci",
-        "ehci",
-        place=("Controller[@type='EHCI']", "type", "off"),
-    ),
-    Setting(
-        "usb_xhci",
-        "--usb-xhci",
-        "xhci",
-        place=("Controller[@type='XHCI']", "type", "off"),
-    ),
-    Setting("vrde", "--vrde", "vrde", place=("RemoteDisplay", "enabled", "off")),
-    Setting(
-        "autostart",
-        "--autostart-enabled",
-        "autostart-enabled",
-        place=("Autostart", "enabled", "off"),
-    ),
-    Setting(
+    Field("usb_ohci", "--usb-ohci", "usb", "Controller[OHCI].type=off", shown=(("OHCI", True),)),
+    Field("usb_ehci", "--usb-ehci", "ehci", "Controller[EHCI].type=off", shown=(("EHCI", True),)),
+    Field("usb_xhci", "--usb-xhci", "xhci", "Controller[XHCI].type=off", shown=(("XHCI", True),)),
+    Field("vrde", "--vrde", "vrde", "RemoteDisplay.enabled=off"),
+    Field("autostart", "--autostart-enabled", "autostart-enabled", "Autostart.enabled=off"),
+    Field(
         "autostart_delay_seconds",
         "--autostart-delay",
         "autostart-delay",
-        number=True,
-        place=("Autostart", "delay", "0"),
+        "Autostart.delay=0",
+        kind="int",
+        between=(0, 4294967295),
     ),
 )
 
 
 def options() -> dict[str, dict[str, t.Any]]:
     """The options of a task for all of them."""
-    found: dict[str, dict[str, t.Any]] = {
-        "boot_order": {"type": "list", "elements": "str", "choices": list(BOOT_DEVICES)}
-    }
-    for item in TABLE:
-        kind = "int" if item.number else "str" if item.words else "bool"
-        found[item.name] = {"type": kind}
-        if item.words:
-            found[item.name]["choices"] = list(item.choices)
-    return found
+    order = {"type": "list", "elements": "str", "choices": list(BOOT_DEVICES)}
+    return {"boot_order": order, **fields.options(TABLE)}
 
 
 def wanted(params: t.Mapping[str, t.Any]) -> Settings:
@@ -266,31 +166,24 @@ def wanted(params: t.Mapping[str, t.Any]) -> Settings:
     return tuple(sorted((name, value) for name, value in found.items() if value is not None))
 
 
-def read(scalars: t.Mapping[str, str], settings: t.Mapping[str, t.Any]) -> Settings:
-    """From showvminfo and the settings file; what this VirtualBox does not show is unknown."""
-    found: dict[str, t.Any] = {}
-    for item in TABLE:
-        text = (settings if item.file else scalars).get(item.key)
-        if text is not None:
-            found[item.name] = item.value(text)
+def in_showvminfo(scalars: t.Mapping[str, str]) -> Settings:
+    """From showvminfo; what this VirtualBox does not show is unknown."""
+    found = fields.in_showvminfo(TABLE, scalars)
     order = tuple(scalars.get(f"boot{number}", "") for number in range(1, BOOT_POSITIONS + 1))
     if all(order):
         found["boot_order"] = order
     return tuple(sorted(found.items()))
 
 
-def shown_of(find: t.Callable[[str, str], str | None]) -> dict[str, str]:
-    """What showvminfo shows, from the settings file; `find` gives an attribute of an element."""
-    found = {}
-    for item in TABLE:
-        if item.place is not None:
-            element, attribute, default = item.place
-            text = find(element, attribute)
-            found[item.key] = default if text is None else SHOWN.get(text, text.lower())
-    for number, device in enumerate(BOOT_DEFAULT, 1):
-        text = find(f"Order[@position='{number}']", "device")
-        found[f"boot{number}"] = device if text is None else BOOT_SHOWN[text]
-    return found
+def in_file(find: fields.Find) -> Settings:
+    """From a settings file."""
+    found = fields.in_file(TABLE, find)
+    named = [find(f"Order[{number}]", "device") for number in range(1, BOOT_POSITIONS + 1)]
+    found["boot_order"] = tuple(
+        default if device is None else BOOT_SHOWN[device]
+        for device, default in zip(named, BOOT_DEFAULT)
+    )
+    return tuple(sorted(found.items()))
 
 
 def merged(actual: Settings, wish: Settings) -> Settings:
@@ -301,12 +194,7 @@ def merged(actual: Settings, wish: Settings) -> Settings:
 def modify(before: Settings, after: Settings) -> tuple[list[str], list[str]]:
     """The arguments of modifyvm, and the names of what they change."""
     old, new = dict(before), dict(after)
-    arguments: list[str] = []
-    changed: list[str] = []
-    for item in TABLE:
-        if item.name in new and new[item.name] != old.get(item.name):
-            arguments += [item.option, item.argument(new[item.name])]
-            changed.append(item.name)
+    arguments, changed = fields.changes(TABLE, old, new)
     order, had = new.get("boot_order", ()), old.get("boot_order", ("",) * BOOT_POSITIONS)
     if order and order != had:
         for number, device in enumerate(order, 1):

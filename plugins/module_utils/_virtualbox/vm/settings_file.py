@@ -2,223 +2,392 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A whole VM, and the list of all, without a call of VBoxManage.
+"""The settings file of a VM as data: one parse of its XML, no call of VBoxManage; pure.
 
-VirtualBox saves its settings files before VBoxManage returns. What they leave out has its default
-value; which that is, is only known of the versions that the tests compare with showvminfo. Where
-anything is in doubt, VBoxManage is asked.
+VirtualBox saves the file before VBoxManage returns, and leaves out what has its default value.
+Which value that is, is only known of the versions that the tests compare with showvminfo, so a
+file tells its doubts too.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import typing as t
+from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
+    fields,
     listings,
-    recovery,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    bandwidth,
+    devices,
+    extra_data,
     limits,
-    machine_file,
     model,
-    read,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    settings as hardware,
+    settings,
+    shared_folders,
 )
 
 NAMESPACE = listings.NAMESPACE
 WRITER = re.compile(rb"Written by VirtualBox (\d+\.\d+)\.")
 COMPARED = (b"7.2",)
-# As showvminfo names what the settings file calls otherwise.
-CHIPS = {"AHCI": "IntelAhci"}
-DEFAULT_CHIP = "Am79C973"
-SERIAL_MODES = {"RawFile": "file,{path}", "Disconnected": "disconnected"}
+# Elements of a NIC that have the name of its network, and the attribute with it. Other modes of the
+# NIC, which it has not now, lie one level deeper.
+NETWORKS = {
+    "NAT": "",
+    "BridgedInterface": "name",
+    "InternalNetwork": "name",
+    "HostOnlyInterface": "name",
+    "HostOnlyNetwork": "name",
+    "NATNetwork": "name",
+    "GenericInterface": "driver",
+    "CloudNetwork": "name",
+}
+# Elements of which there are several, and the attribute that tells them apart.
+SEVERAL = {"Controller": "type", "Order": "position"}
+
+Element = ElementTree.Element
 
 
-class DoubtError(Exception):
-    """The file alone does not tell."""
+@dataclass(frozen=True)
+class Image:
+    """A disk image in the list of a settings file."""
+
+    path: str
+    # UUID of the image below it.
+    parent: str
+    description: str
 
 
-def find(machine: ElementTree.Element) -> t.Callable[[str, str], str | None]:
-    """Gives an attribute of an element: newer versions keep some apart from the hardware."""
-    inside = [machine.find(f"{NAMESPACE}{part}") for part in ("Hardware", "Platform")]
+@dataclass(frozen=True)
+class Device:
+    """What is attached, and the UUID of the image in it; empty: none."""
 
-    def attribute(element: str, name: str) -> str | None:
-        if element == "Machine":
-            return machine.get(name)
-        tag = f"{NAMESPACE}{element}"
-        found = [part.find(f".//{tag}") for part in inside if part is not None]
-        values = [item.get(name) for item in (*found, machine.find(tag)) if item is not None]
-        return next((value for value in values if value is not None), None)
-
-    return attribute
+    attachment: devices.Attachment
+    image: str
 
 
-def shown(
-    text: bytes, path: str, locate: t.Callable[[str], str | None]
-) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-    """What showvminfo shows of a VM without a process, and its settings; pure.
+@dataclass(frozen=True)
+class SettingsFile:
+    """What the settings file of a VM tells."""
 
-    `locate` gives the path of an image by its UUID.
-    """
-    writer = WRITER.search(text[:1024])
-    if writer is None or writer.group(1) not in COMPARED:
-        raise DoubtError(f"{path} was not written by a version that is known well enough")
-    told = machine_file.machine_file(text, path)
-    plain, settings = told.vm, told.settings
-    machine = ElementTree.fromstring(text).find(f"{NAMESPACE}Machine")
-    if machine is None or plain.memory_mb is None:
-        raise DoubtError(f"{path} tells no memory")
-    scalars = {
-        "UUID": plain.uuid,
-        "VMState": plain.state or "",
-        "CfgFile": path,
-        "cpus": str(plain.cpus),
-        "memory": str(plain.memory_mb),
-        "firmware": plain.firmware or "",
-        **hardware.shown_of(find(machine)),
-    }
-    scalars.update(_nics(machine, settings, limits.NIC_COUNTS[scalars["chipset"]]))
-    scalars.update(_storage(machine, settings, locate))
-    scalars.update(_serial_ports(machine))
-    return {"scalars": scalars, "forwardings": {}}, settings
+    # Without its attachments, whose images may be in the list of another file.
+    vm: model.Vm
+    devices: tuple[Device, ...]
+    images: t.Mapping[str, Image]
+    # UUID of the snapshot that the VM comes from, and whether it differs from that.
+    current_snapshot: str
+    modified: bool
+    # Why the file does not tell all that showvminfo tells.
+    doubts: tuple[str, ...]
+    # It may have a saved state of which the file does not tell.
+    state_doubted: bool = False
+
+    @property
+    def guest_properties(self) -> dict[str, str]:
+        return dict(self.vm.guest_properties)
 
 
-def _nics(
-    machine: ElementTree.Element, settings: dict[str, t.Any], count: int
-) -> t.Iterator[tuple[str, str]]:
-    adapters = machine.findall(f"{NAMESPACE}Hardware/{NAMESPACE}Network/{NAMESPACE}Adapter")
-    enabled = {
-        int(adapter.get("slot", "0")) + 1
-        for adapter in adapters
-        if adapter.get("enabled") == "true"
-    }
-    for number in range(1, count + 1):
-        if number not in enabled:
-            yield f"nic{number}", "none"
-            continue
-        adapter = settings["adapters"][number]
-        yield f"nic{number}", adapter["mode"]
-        yield f"macaddress{number}", adapter["mac"]
-        yield f"nictype{number}", adapter["adapter_type"] or DEFAULT_CHIP
-        yield f"cableconnected{number}", "on" if adapter["cable"] else "off"
+@functools.cache
+def tag(path: str) -> str:
+    """A path of elements as ElementTree takes it."""
+    return re.sub(r"\w+", lambda name: NAMESPACE + name.group(), path)
 
 
-def _storage(
-    machine: ElementTree.Element,
-    settings: dict[str, t.Any],
-    locate: t.Callable[[str], str | None],
-) -> t.Iterator[tuple[str, str]]:
-    place = f"{NAMESPACE}Hardware/{NAMESPACE}StorageControllers/{NAMESPACE}StorageController"
-    for index, item in enumerate(machine.findall(place)):
-        kind = item.get("type", "")
-        yield f"storagecontrollername{index}", item.get("name", "")
-        yield f"storagecontrollertype{index}", CHIPS.get(kind, kind)
-        yield f"storagecontrollerportcount{index}", item.get("PortCount", "0")
-        yield f"storagecontrollerbootable{index}", "on" if item.get("Bootable") == "true" else "off"
-        if item.findall(f".//{NAMESPACE}HostDrive"):
-            raise DoubtError("a drive of the host is attached")
-    for device in settings["devices"]:
-        key = f"{device['controller']}-{device['port']}-{device['device']}"
-        if not device["uuid"]:
-            yield key, "emptydrive"
-            continue
-        medium = locate(device["uuid"])
-        if medium is None:
-            raise DoubtError(f"no settings name the image {device['uuid']}")
-        yield key, medium
-
-
-def _serial_ports(machine: ElementTree.Element) -> t.Iterator[tuple[str, str]]:
-    for port in machine.findall(f"{NAMESPACE}Hardware/{NAMESPACE}UART/{NAMESPACE}Port"):
-        if port.get("enabled") != "true":
-            continue
-        number, mode = int(port.get("slot", "0")) + 1, port.get("hostMode", "")
-        if mode not in SERIAL_MODES:
-            raise DoubtError(f"serial port {number} has the mode {mode}")
-        yield f"uart{number}", f"{port.get('IOBase')},{port.get('IRQ')}"
-        yield f"uartmode{number}", SERIAL_MODES[mode].format(path=port.get("path", ""))
-
-
-# --- media ------------------------------------------------------------------------------------
-
-
-def media_in(text: bytes, folder: str) -> dict[str, str]:
-    """The paths of all images that settings have in their list, by UUID; pure."""
-    registry = next(ElementTree.fromstring(text).iter(f"{NAMESPACE}MediaRegistry"), None)
-    found: dict[str, str] = {}
-    for element in () if registry is None else registry.iter():
-        uuid, location = listings.identity(element.get("uuid")), element.get("location")
-        if uuid and location:
-            found[uuid] = os.path.normpath(os.path.join(folder, location))
+def machine_in(text: str | bytes) -> Element:
+    """The element with the VM."""
+    try:
+        found = ElementTree.fromstring(text).find(tag("Machine"))
+    except ElementTree.ParseError as error:
+        raise VirtualBoxError(f"the settings file of the VM is not valid: {error}") from error
+    if found is None:
+        raise VirtualBoxError("the settings file of the VM has no Machine element")
     return found
 
 
-def locator(own: str) -> t.Callable[[str], str | None]:
-    """Looks for images in the settings of the VM, of VirtualBox, and then of all other VMs."""
-
-    def locate(uuid: str) -> str | None:
-        return recovery.look_up(
-            uuid, lambda text, path: media_in(text, os.path.dirname(path)).get(uuid), first=own
-        )
-
-    return locate
+def uuid_in(text: str | bytes) -> str:
+    return listings.identity(machine_in(text).get("uuid"))
 
 
-# --- VMs --------------------------------------------------------------------------------------
-
-
-def _name(path: str, uuid: str) -> str:
-    """The name in the settings file of a VM, of which only the beginning is looked at."""
+def name_in(path: str, uuid: str) -> str:
+    """The name of the VM of that UUID; only the beginning of its file is looked at."""
     with open(path, "rb") as stream:
         for _event, element in ElementTree.iterparse(stream, events=("start",)):
-            if element.tag == f"{NAMESPACE}Machine":
+            if element.tag == tag("Machine"):
                 if listings.identity(element.get("uuid")) != uuid:
                     raise ValueError("it is that of another VM")
                 return str(element.get("name", ""))
     raise ValueError("there is no Machine in it")
 
 
-def list_vms(client: Client) -> list[tuple[str, str]]:
-    """Name and UUID of all registered VMs."""
-    client.saves.finish_settings()
-    try:
-        listed = [(_name(path, uuid), uuid) for uuid, path in recovery.machine_entries()]
-    except (OSError, ValueError, ElementTree.ParseError):
-        # A new world, or a VM that VirtualBox calls inaccessible.
-        listed = []
-    return listed or read.list_vms(client)
+def images_in(text: bytes, path: str) -> dict[str, Image]:
+    """All images that a settings file, of a VM or of VirtualBox, has in its list, by UUID."""
+    registry = next(ElementTree.fromstring(text).iter(tag("MediaRegistry")), None)
+    return {} if registry is None else dict(_images(registry, os.path.dirname(path)))
 
 
-def read_vm(client: Client, uuid: str) -> model.Vm | None:
-    """A VM that has no process, or whose power does not matter; None if it is gone."""
-    try:
-        path = dict(recovery.machine_entries())[uuid]
-        text = recovery.read_settings(path)
-        info, settings = shown(text, path, locator(path))
-        if info["scalars"]["UUID"] != uuid:
-            raise DoubtError(f"{path} is that of another VM")
-        if recovery.unnamed_state(text, path):
-            raise DoubtError("there is a saved state that the file does not name")
-        return read.build_vm(info, settings)
-    except (DoubtError, VirtualBoxError, OSError, KeyError, ValueError, ElementTree.ParseError):
-        return read.read_vm(client, uuid)
+def _images(element: Element, folder: str, parent: str = "") -> t.Iterator[tuple[str, Image]]:
+    for child in element:
+        uuid, location = listings.identity(child.get("uuid")), child.get("location")
+        if uuid:
+            path = os.path.normpath(os.path.join(folder, location)) if location else ""
+            yield uuid, Image(path, parent, child.findtext(tag("Description")) or "")
+        yield from _images(child, folder, uuid)
 
 
-def read_vm_with_power(client: Client, uuid: str) -> model.Vm | None:
-    """A VM whose power only tells how it is changed; None if it is gone.
+def parse(text: bytes | str, path: str) -> SettingsFile:
+    """The text of the settings file at that path."""
+    machine = machine_in(text)
+    hardware = machine.find(tag("Hardware"))
+    if hardware is None:
+        raise VirtualBoxError("the settings file of the VM has no Hardware element")
+    find = _finder(machine)
+    registry = machine.find(tag("MediaRegistry"))
+    images = {} if registry is None else dict(_images(registry, os.path.dirname(path)))
+    data = dict(_pairs(machine, "ExtraData/ExtraDataItem"))
+    scalars = settings.in_file(find)
+    chipset = dict(scalars)["chipset"]
+    vm = model.Vm(
+        name=machine.get("name", ""),
+        uuid=listings.identity(machine.get("uuid")),
+        state=_state(machine),
+        settings_file=path,
+        **fields.in_file(model.Vm, find),
+        description=machine.findtext(tag("Description")) or "",
+        groups=tuple(item.get("name", "/") for item in machine.iterfind(tag("Groups/Group")))
+        or ("/",),
+        managed_by=data.get(model.MARK),
+        address=data.get(model.ADDRESS),
+        nics=tuple(_nics(hardware, limits.NIC_COUNTS.get(chipset, 0))),
+        storage_controllers=tuple(sorted(_controllers(hardware), key=lambda item: item.name)),
+        serial_ports=tuple(_serial_ports(hardware)),
+        snapshots=tuple(_snapshots(machine)),
+        hardware=scalars,
+        bandwidth_groups=tuple(sorted(_bandwidth_groups(hardware), key=lambda item: item.name)),
+        shared_folders=tuple(sorted(_shared_folders(hardware), key=lambda item: item.name)),
+        extra_data=tuple(
+            pair for pair in sorted(data.items()) if not pair[0].startswith(extra_data.OURS)
+        ),
+        guest_properties=tuple(
+            sorted(dict(_pairs(hardware, "GuestProperties/GuestProperty")).items())
+        ),
+        own_disks=tuple(sorted(set(_disks(machine.iter(tag("AttachedDevice")))))),
+    )
+    return SettingsFile(
+        vm,
+        tuple(_devices(hardware, images)),
+        images,
+        listings.identity(machine.get("currentSnapshot")),
+        # VirtualBox writes this attribute only when nothing was modified.
+        machine.get("currentStateModified", "true").lower() not in ("false", "0"),
+        tuple(_doubts(text, vm, hardware, chipset)),
+    )
 
-    The list of running VMs costs a third of showvminfo. It leaves out the moments of starting,
-    saving and stopping, in which VBoxManage refuses changes by itself.
-    """
-    if uuid in {found for _name, found in listings.vm_list(client.read("list", "runningvms"))}:
-        return read.read_vm(client, uuid)
-    return read_vm(client, uuid)
+
+def _finder(machine: Element) -> fields.Find:
+    """Looks for the attribute of an element: newer versions keep some apart from the hardware."""
+    inside = [machine.find(tag(part)) for part in ("Hardware", "Platform")]
+    places = [part.iter() for part in inside if part is not None] + [iter(machine)]
+    found: dict[str, list[Element]] = {"Machine": [machine]}
+    for place in places:
+        first: dict[str, Element] = {}
+        for element in place:
+            name = element.tag[len(NAMESPACE) :]
+            if name in SEVERAL:
+                name = f"{name}[{element.get(SEVERAL[name])}]"
+            first.setdefault(name, element)
+        for name, element in first.items():
+            found.setdefault(name, []).append(element)
+
+    def find(name: str, attribute: str) -> str | None:
+        shown = (element.get(attribute) for element in found.get(name, ()))
+        return next((text for text in shown if text is not None), None)
+
+    return find
+
+
+def _doubts(text: bytes | str, vm: model.Vm, hardware: Element, chipset: str) -> t.Iterator[str]:
+    head = text[:1024]
+    writer = WRITER.search(head if isinstance(head, bytes) else head.encode())
+    if writer is None or writer.group(1) not in COMPARED:
+        yield "it was not written by a version that is known well enough"
+    if vm.memory_mb is None:
+        yield "it tells no memory"
+    if chipset not in limits.NIC_COUNTS:
+        yield f"it has the chipset {chipset}"
+    if next(hardware.iter(tag("HostDrive")), None) is not None:
+        yield "a drive of the host is attached"
+    for port in vm.serial_ports:
+        if port.mode not in ("off", "file", "disconnected"):
+            yield f"serial port {port.number} has the mode {port.mode}"
+        elif port.mode != "off" and None in (port.io_base, port.irq):
+            yield f"serial port {port.number} has no place"
+
+
+def _state(machine: Element) -> str:
+    """The VMState of a VM without a process."""
+    aborted = machine.get("aborted") == "true"
+    if machine.get("stateFile"):
+        return "aborted-saved" if aborted else "saved"
+    return "aborted" if aborted else "poweroff"
+
+
+def _pairs(element: Element, place: str) -> t.Iterator[tuple[str, str]]:
+    for item in element.iterfind(tag(place)):
+        yield item.get("name", ""), item.get("value", "")
+
+
+def _attributes(element: Element) -> fields.Find:
+    return lambda _element, attribute: element.get(attribute)
+
+
+# --- devices ----------------------------------------------------------------------------------
+
+
+def _nics(hardware: Element, count: int) -> t.Iterator[devices.Nic]:
+    """As many as the chipset has, whether the file names them or not."""
+    named = {
+        int(adapter.get("slot", "0")) + 1: adapter
+        for adapter in hardware.iterfind(tag("Network/Adapter"))
+    }
+    for number in range(1, (count or max(named, default=0)) + 1):
+        adapter = named.get(number)
+        if adapter is None:
+            yield devices.Nic(number, "none", port_forwards=(), properties=())
+        else:
+            yield _nic(number, adapter)
+
+
+def _nic(number: int, adapter: Element) -> devices.Nic:
+    rules = (_port_forward(rule) for rule in adapter.iterfind(tag(".//NAT/Forwarding")))
+    nic = devices.Nic(
+        number,
+        port_forwards=tuple(sorted(rules, key=lambda rule: rule.name)),
+        properties=tuple(sorted(dict(_pairs(adapter, ".//GenericInterface/Property")).items())),
+    )
+    if adapter.get("enabled") != "true":
+        return nic.switched_off()
+    modes = ((child, child.tag[len(NAMESPACE) :]) for child in adapter)
+    mode = next(((child, name) for child, name in modes if name in NETWORKS), None)
+    return replace(
+        nic,
+        type=devices.nic_type(mode[1] if mode else "null"),
+        network=mode[0].get(NETWORKS[mode[1]]) if mode else None,
+        **fields.in_file(devices.Nic, _attributes(adapter)),
+    )
+
+
+def _port_forward(rule: Element) -> devices.PortForward:
+    return devices.PortForward(
+        rule.get("name", ""),
+        "udp" if rule.get("proto") == "0" else "tcp",
+        rule.get("hostip", ""),
+        int(rule.get("hostport", "0")),
+        rule.get("guestip", ""),
+        int(rule.get("guestport", "0")),
+    )
+
+
+def _storage(hardware: Element) -> t.Iterator[Element]:
+    return hardware.iterfind(tag("StorageControllers/StorageController"))
+
+
+def _controllers(hardware: Element) -> t.Iterator[devices.Controller]:
+    for item in _storage(hardware):
+        found = fields.in_file(devices.Controller, _attributes(item))
+        yield devices.Controller(item.get("name", ""), **found)
+
+
+def _devices(hardware: Element, images: t.Mapping[str, Image]) -> t.Iterator[Device]:
+    for controller in _storage(hardware):
+        for item in controller.iterfind(tag("AttachedDevice")):
+            image = item.find(tag("Image"))
+            uuid = "" if image is None else listings.identity(image.get("uuid"))
+            attachment = devices.Attachment(
+                controller.get("name", ""),
+                int(item.get("port", "0")),
+                int(item.get("device", "0")),
+                **fields.in_file(devices.Attachment, _attributes(item)),
+                ancestors=tuple(_ancestors(uuid, images)),
+            )
+            yield Device(attachment, uuid)
+
+
+def _ancestors(uuid: str, images: t.Mapping[str, Image]) -> t.Iterator[str]:
+    """The paths of the images below one, as far as they are in the list."""
+    above = images.get(uuid)
+    while above is not None:
+        above = images.get(above.parent)
+        if above is not None and above.path:
+            yield above.path
+
+
+def _serial_ports(hardware: Element) -> t.Iterator[devices.SerialPort]:
+    used = {
+        int(port.get("slot", "0")) + 1: port
+        for port in hardware.iterfind(tag("UART/Port"))
+        if port.get("enabled") == "true"
+    }
+    for number in devices.SERIAL_PORTS:
+        port = used.get(number)
+        if port is None:
+            yield devices.SerialPort(number, "off")
+            continue
+        found = devices.SerialPort(number, **fields.in_file(devices.SerialPort, _attributes(port)))
+        yield replace(found, path=None) if found.mode == "disconnected" else found
+
+
+def _bandwidth_groups(hardware: Element) -> t.Iterator[bandwidth.BandwidthGroup]:
+    for group in hardware.iter(tag("BandwidthGroup")):
+        if group.get("type") == "Network":
+            limit = int(group.get("maxBytesPerSec", "0")) // bandwidth.KIB
+            yield bandwidth.BandwidthGroup(group.get("name", ""), limit)
+
+
+def _shared_folders(hardware: Element) -> t.Iterator[shared_folders.SharedFolder]:
+    for folder in hardware.iterfind(tag("SharedFolders/SharedFolder")):
+        yield shared_folders.SharedFolder(
+            folder.get("name", ""),
+            folder.get("hostPath", ""),
+            read_only=folder.get("writable") not in fields.TRUE,
+            auto_mount=folder.get("autoMount") in fields.TRUE,
+            mount_point=folder.get("autoMountPoint", ""),
+        )
+
+
+# --- snapshots --------------------------------------------------------------------------------
+
+
+def _disks(attached: t.Iterable[Element]) -> t.Iterator[str]:
+    """The UUIDs of the hard disk images of attached devices."""
+    for device in attached:
+        if device.get("type") == "HardDisk":
+            for image in device.iterfind(tag("Image")):
+                yield listings.identity(image.get("uuid"))
+
+
+def _snapshots(element: Element, parent: str = "") -> t.Iterator[model.Snapshot]:
+    """VBoxManage's own list does not escape names and descriptions, so it cannot be read safely."""
+    for child in element.iterfind(tag("Snapshot")):
+        uuid = listings.identity(child.get("uuid"))
+        # Only the snapshot's own hardware: its child snapshots are elements below it.
+        own = [child.find(tag(part)) for part in ("Hardware", "StorageControllers")]
+        attached = [part.iter(tag("AttachedDevice")) for part in own if part is not None]
+        yield model.Snapshot(
+            child.get("name", ""),
+            uuid,
+            child.findtext(tag("Description")) or "",
+            taken=child.get("timeStamp", ""),
+            online=bool(child.get("stateFile")),
+            parent=parent,
+            disks=tuple(disk for part in attached for disk in _disks(part)),
+        )
+        for below in child.iterfind(tag("Snapshots")):
+            yield from _snapshots(below, uuid)

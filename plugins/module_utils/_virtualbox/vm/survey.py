@@ -30,14 +30,12 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     lost as lost_vms,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    machine_file,
     model,
+    settings,
+    settings_file,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     read as reader,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.machine_file import (  # noqa: E501
-    MachineFile,
 )
 
 # VBoxManage mostly waits for VBoxSVC; more callers than this do not make it faster.
@@ -62,7 +60,7 @@ class Inaccessible:
 class Survey:
     """The VMs by name, and those that cannot be read."""
 
-    machines: tuple[MachineFile, ...]
+    machines: tuple[settings_file.SettingsFile, ...]
     inaccessible: tuple[Inaccessible, ...]
 
 
@@ -106,12 +104,12 @@ def registry() -> dict[str, str]:
         ) from error
 
 
-def read_file(path: str, uuid: str) -> MachineFile | str:
+def read_file(path: str, uuid: str) -> settings_file.SettingsFile | str:
     """A VM, or why its settings file cannot be read."""
     try:
         text = recovery.read_settings(path)
         doubted = bool(recovery.unnamed_state(text, path))
-        found = machine_file.machine_file(text, path)
+        found = settings_file.parse(text, path)
         if found.vm.uuid != uuid:
             return lost_vms.another(found.vm.uuid)
         return replace(found, state_doubted=doubted)
@@ -123,7 +121,7 @@ def read_file(path: str, uuid: str) -> MachineFile | str:
         return str(error)
 
 
-def _read_files() -> tuple[dict[str, str], dict[str, MachineFile | str]]:
+def _read_files() -> tuple[dict[str, str], dict[str, settings_file.SettingsFile | str]]:
     """Path and content of every settings file by UUID."""
     files = registry()
     return files, {uuid: read_file(path, uuid) for uuid, path in files.items()}
@@ -137,10 +135,12 @@ def _settings_file(client: Client, uuid: str) -> str | None:
         if error.not_found:
             return None
         raise
-    return str(info["scalars"].get("CfgFile", ""))
+    return info.get("CfgFile", "")
 
 
-def _resolve(client: Client, uuid: str, why: str) -> MachineFile | Inaccessible | None:
+def _resolve(
+    client: Client, uuid: str, why: str
+) -> settings_file.SettingsFile | Inaccessible | None:
     """A VM that is not where VirtualBox.xml says: made, moved or removed in this moment."""
     path = _settings_file(client, uuid)
     if path is None:
@@ -171,7 +171,7 @@ def _listed(
     return [uuid for _name, uuid in listed], lost
 
 
-def _state(client: Client, machine: MachineFile) -> str | None:
+def _state(client: Client, machine: settings_file.SettingsFile) -> str | None:
     if machine.vm.off and machine.state_doubted:
         return reader.read_state(client, machine.vm.uuid)
     return machine.vm.state
@@ -198,7 +198,7 @@ def read_all(client: Client) -> Survey:
         if answer is None:
             return read_all(client)
         uuids, lost = answer
-    machines: list[MachineFile] = []
+    machines: list[settings_file.SettingsFile] = []
     inaccessible: list[Inaccessible] = []
     for uuid in uuids:
         found = read.get(uuid, "it is not in VirtualBox.xml")
@@ -257,9 +257,18 @@ def ask_guests(
     return dict(zip(ordered, answers()))
 
 
-def describe(machine: MachineFile, **more: t.Any) -> dict[str, t.Any]:
-    """A VM as results show it, as far as its settings file tells."""
-    from_vboxmanage = ("storage_controllers", "storage_attachments", "serial_ports")
-    shown = model.describe_vm(machine.vm)
+def describe(machine: settings_file.SettingsFile, **more: t.Any) -> dict[str, t.Any]:
+    """A VM as results show it, as far as its settings file tells whichever version wrote it."""
+    from_vboxmanage = (
+        "storage_controllers",
+        "storage_attachments",
+        "serial_ports",
+        *settings.options(),
+    )
+    # A NIC of another type keeps its port forwards for later.
+    nics = tuple(
+        nic if nic.type == "nat" else replace(nic, port_forwards=()) for nic in machine.vm.nics
+    )
+    shown = model.describe_vm(replace(machine.vm, nics=nics))
     kept = {key: value for key, value in shown.items() if key not in from_vboxmanage}
     return {**kept, **more}

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 
@@ -15,6 +14,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox imp
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     read,
+    read_file,
     settings_file,
 )
 
@@ -25,20 +25,18 @@ def recorded_media(recorded) -> dict:
     """All images that the recorded settings have in their lists."""
     found = {}
     for name in ("base", "clone", "hostile"):
-        path = listings.vm_info(recorded(f"showvminfo_{name}"))["scalars"]["CfgFile"]
-        text = recorded(f"settings_{name}").encode()
-        found.update(settings_file.media_in(text, os.path.dirname(path)))
+        path = listings.vm_info(recorded(f"showvminfo_{name}"))["CfgFile"]
+        images = settings_file.images_in(recorded(f"settings_{name}").encode(), path)
+        found.update((uuid, image.path) for uuid, image in images.items())
     return found
 
 
 @pytest.mark.parametrize("name", ["base", "clone", "hostile"])
 def test_a_file_tells_what_showvminfo_tells(recorded, name):
     info = listings.vm_info(recorded(f"showvminfo_{name}"))
-    text = recorded(f"settings_{name}")
-    expected = read.build_vm(info, listings.settings(text))
-    path = info["scalars"]["CfgFile"]
-    found = settings_file.shown(text.encode(), path, recorded_media(recorded).get)
-    assert read.build_vm(*found) == expected
+    file = settings_file.parse(recorded(f"settings_{name}").encode(), info["CfgFile"])
+    expected = read.build_vm(info, file)
+    assert read_file.whole_vm(file, recorded_media(recorded).get) == expected
 
 
 @pytest.mark.parametrize(
@@ -53,11 +51,12 @@ def test_a_file_tells_what_showvminfo_tells(recorded, name):
     ],
 )
 def test_what_only_vboxmanage_knows(recorded, place, other):
-    path = listings.vm_info(recorded("showvminfo_clone"))["scalars"]["CfgFile"]
+    path = listings.vm_info(recorded("showvminfo_clone"))["CfgFile"]
     text = re.sub(place, other, recorded("settings_clone"))
     assert text != recorded("settings_clone")
-    with pytest.raises(settings_file.DoubtError):
-        settings_file.shown(text.encode(), path, recorded_media(recorded).get)
+    file = settings_file.parse(text.encode(), path)
+    with pytest.raises(read_file.DoubtError):
+        read_file.whole_vm(file, recorded_media(recorded).get)
 
 
 @pytest.fixture
@@ -93,7 +92,7 @@ def test_the_list_of_vms(home, script):
     one, two = str(uuid.uuid4()), str(uuid.uuid4())
     hostile = "a&quot; {x}&#10;&quot;b"
     home(a=(one, machine(hostile, identity=one)), b=(two, machine("b", identity=two)))
-    assert settings_file.list_vms(script.client()) == [('a" {x}\n"b', one), ("b", two)]
+    assert read_file.list_vms(script.client()) == [('a" {x}\n"b', one), ("b", two)]
 
 
 @pytest.mark.parametrize("text", [None, "", "<nonsense", "<VirtualBox/>", machine("of another")])
@@ -101,13 +100,13 @@ def test_a_doubtful_list_is_asked_for(home, script, text):
     one, two = str(uuid.uuid4()), str(uuid.uuid4())
     home(a=(one, machine("a", identity=one)), b=(two, text))
     script.expect("list", "vms", out=f'"a" {{{one}}}\n"<inaccessible>" {{{two}}}\n')
-    assert settings_file.list_vms(script.client()) == [("a", one), ("<inaccessible>", two)]
+    assert read_file.list_vms(script.client()) == [("a", one), ("<inaccessible>", two)]
 
 
 def test_a_new_world_is_asked(tmp_path, monkeypatch, script):
     monkeypatch.setenv("VBOX_USER_HOME", str(tmp_path))
     script.expect("list", "vms")
-    assert settings_file.list_vms(script.client()) == []
+    assert read_file.list_vms(script.client()) == []
 
 
 def test_where_an_image_lies(home):
@@ -125,41 +124,40 @@ def test_where_an_image_lies(home):
         b=(str(uuid.uuid4()), "<broken " + three),
         c=(str(uuid.uuid4()), machine("c", registry)),
     )
-    locate = settings_file.locator(str(folder / "a.vbox"))
-    assert locate(one) == "/srv/one.vdi"
-    assert locate(two) == str(folder / "own.vdi")
-    assert locate(three) == str(folder / "b.vdi")
-    assert locate(four) is None
+    assert read_file.locate(one) == "/srv/one.vdi"
+    assert read_file.locate(two) == str(folder / "own.vdi")
+    assert read_file.locate(three) == str(folder / "b.vdi")
+    assert read_file.locate(four) is None
 
 
 def test_a_vm_from_its_file_costs_no_call(home, recorded, script):
     text = recorded("settings_base")
-    identity = listings.settings(text)["uuid"]
+    identity = settings_file.uuid_in(text)
     home(a=(identity, text))
-    vm = settings_file.read_vm(script.client(), identity)
+    vm = read_file.read_vm(script.client(), identity)
     assert (vm.name, vm.uuid, vm.state) == ("lab-base", identity, "poweroff")
 
 
 def test_a_doubt_is_resolved_by_vboxmanage(home, recorded, script):
     text = recorded("settings_base").replace("Written by", "Made by")
-    identity = listings.settings(text)["uuid"]
+    identity = settings_file.uuid_in(text)
     folder = home(a=(identity, text))
     shown = re.sub(r'CfgFile=".*"', f'CfgFile="{folder}/a.vbox"', recorded("showvminfo_base"))
     script.expect("showvminfo", identity, "--machinereadable", out=shown)
-    assert settings_file.read_vm(script.client(), identity).name == "lab-base"
+    assert read_file.read_vm(script.client(), identity).name == "lab-base"
     missing = "VBoxManage: error: Could not find a registered machine named 'x'"
     script.expect("showvminfo", UUID, "--machinereadable", err=missing, rc=1)
-    assert settings_file.read_vm(script.client(), UUID) is None
+    assert read_file.read_vm(script.client(), UUID) is None
 
 
 def test_a_vm_that_runs_is_shown_by_vboxmanage(home, recorded, script):
     text = recorded("settings_base")
-    identity = listings.settings(text)["uuid"]
+    identity = settings_file.uuid_in(text)
     folder = home(a=(identity, text))
     script.expect("list", "runningvms", out=f'"other" {{{uuid.uuid4()}}}\n')
-    assert settings_file.read_vm_with_power(script.client(), identity).state == "poweroff"
+    assert read_file.read_vm_with_power(script.client(), identity).state == "poweroff"
     shown = re.sub(r'CfgFile=".*"', f'CfgFile="{folder}/a.vbox"', recorded("showvminfo_base"))
     shown = shown.replace('VMState="poweroff"', 'VMState="paused"')
     script.expect("list", "runningvms", out=f'"lab-base" {{{identity.upper()}}}\n')
     script.expect("showvminfo", identity, "--machinereadable", out=shown)
-    assert settings_file.read_vm_with_power(script.client(), identity).state == "paused"
+    assert read_file.read_vm_with_power(script.client(), identity).state == "paused"

@@ -11,6 +11,10 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox imp
     listings,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    read,
+    settings_file,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     settings as hardware,
 )
 from ansible_collections.virtual.datacenter.plugins.modules import virtualbox_vm
@@ -20,8 +24,8 @@ DOCUMENTED = yaml.safe_load(virtualbox_vm.DOCUMENTATION)["options"]
 
 def test_a_recorded_vm_shows_every_setting(recorded):
     info = listings.vm_info(recorded("showvminfo_base"))
-    settings = listings.settings(recorded("settings_base"))
-    found = dict(hardware.read(info["scalars"], settings))
+    file = settings_file.parse(recorded("settings_base"), "/x.vbox")
+    found = dict(read.build_vm(info, file).hardware)
     assert set(found) == {item.name for item in hardware.TABLE} | {"boot_order"}
     assert found["execution_engine"] == "default"
     assert found["tpm_type"] == "none"
@@ -30,7 +34,7 @@ def test_a_recorded_vm_shows_every_setting(recorded):
 
 @pytest.mark.parametrize("item", hardware.TABLE, ids=lambda item: item.name)
 def test_words_survive_the_way_there_and_back(item):
-    for value in item.choices or ((1, 50) if item.number else (True, False)):
+    for value in item.choices or ((1, 50) if item.kind == "int" else (True, False)):
         assert item.value(item.argument(value)) == value
 
 

@@ -12,6 +12,10 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox imp
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    devices,
+    settings_file,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +45,7 @@ def test_vm_list_empty_and_inaccessible():
 
 
 def test_vm_info_scalars(recorded):
-    scalars = listings.vm_info(recorded("showvminfo_clone"))["scalars"]
+    scalars = listings.vm_info(recorded("showvminfo_clone"))
     assert scalars["name"] == "gate01"
     assert scalars["UUID"] == CLONE
     assert scalars["VMState"] == "poweroff"
@@ -51,17 +55,23 @@ def test_vm_info_scalars(recorded):
 
 
 def test_vm_info_running(recorded):
-    assert listings.vm_info(recorded("showvminfo_running"))["scalars"]["VMState"] == "running"
+    assert listings.vm_info(recorded("showvminfo_running"))["VMState"] == "running"
 
 
-def test_vm_info_forwardings_belong_to_the_nat_nic_above(recorded):
-    forwardings = listings.vm_info(recorded("showvminfo_clone"))["forwardings"]
-    assert forwardings == {1: ["dns,udp,,5353,10.0.2.15,53", "ssh,tcp,127.0.0.1,2270,,22"]}
+def test_the_port_forwards_that_showvminfo_shows_are_those_of_the_file(recorded):
+    shown = [
+        value
+        for key, value in listings.tokens(recorded("showvminfo_clone"))
+        if key.startswith("Forwarding(")
+    ]
+    assert shown == ["dns,udp,,5353,10.0.2.15,53", "ssh,tcp,127.0.0.1,2270,,22"]
+    nics = settings_file.parse(recorded("settings_clone"), "/x.vbox").vm.nics
+    assert [rule.rule() for rule in nics[0].port_forwards] == shown
 
 
 def test_vm_info_is_not_fooled_by_descriptions_and_snapshot_names(recorded):
     text = recorded("showvminfo_hostile")
-    scalars = listings.vm_info(text)["scalars"]
+    scalars = listings.vm_info(text)
     assert scalars["VMState"] == "poweroff"
     assert scalars["cpus"] == "1"
     assert scalars["description"] == HOSTILE_TEXT
@@ -98,40 +108,32 @@ def test_parsers_end_on_any_text(text):
 
 
 def test_settings_of_a_linked_clone(recorded):
-    found = listings.settings(recorded("settings_clone"))
-    assert found["uuid"] == CLONE
-    assert found["os_type"] == "Debian_64"
-    assert found["extra_data"] == {"virtual.datacenter/managed-by": "lab"}
-    assert found["groups"] == ["/lab"]
-    assert [(item["type"], item["port"]) for item in found["devices"]] == [("hdd", 0), ("dvd", 1)]
-    assert len(found["own_disks"]) == 1
+    found = settings_file.parse(recorded("settings_clone"), "/x.vbox")
+    assert found.vm.uuid == CLONE
+    assert found.vm.os_type == "Debian_64"
+    assert (found.vm.managed_by, found.vm.extra_data) == ("lab", ())
+    assert found.vm.groups == ("/lab",)
+    attached = [device.attachment for device in found.devices]
+    assert [(item.type, item.port) for item in attached] == [("hdd", 0), ("dvd", 1)]
+    assert len(found.vm.own_disks) == 1
     # showvminfo does not show the rules of a NIC that is switched off.
-    assert found["adapters"][3]["forwardings"] == [
-        {
-            "name": "kept",
-            "protocol": "tcp",
-            "host_address": "",
-            "host_port": 8080,
-            "guest_address": "",
-            "guest_port": 80,
-        }
-    ]
+    assert found.vm.nics[2].port_forwards == (devices.PortForward("kept", "tcp", "", 8080, "", 80),)
 
 
 def test_settings_disks_with_their_parents(recorded):
-    found = listings.settings(recorded("settings_base"))
-    base, *above = found["disks"]
-    assert base["location"] == "/srv/virtualbox/vms/base.vdi"
-    assert [disk["parent"] for disk in above] == [base["uuid"], base["uuid"]]
-    assert found["snapshots"][0]["name"] == "base"
-    assert len(found["own_disks"]) == 2
+    found = settings_file.parse(recorded("settings_base"), "/srv/virtualbox/vms/b/b.vbox")
+    (base, image), *above = found.images.items()
+    assert image.path == "/srv/virtualbox/vms/base.vdi"
+    assert [image.parent for _uuid, image in above] == [base, base]
+    assert found.vm.snapshots[0].name == "base"
+    assert len(found.vm.own_disks) == 2
 
 
 def test_settings_hold_any_text(recorded):
-    found = listings.settings(recorded("settings_hostile"))
-    assert found["description"] == HOSTILE_TEXT
-    assert found["groups"] == ["/b", "/a/c"]
-    assert [item["name"] for item in found["snapshots"]] == [
+    found = settings_file.parse(recorded("settings_hostile"), "/x.vbox").vm
+    assert found.description == HOSTILE_TEXT
+    assert found.groups == ("/b", "/a/c")
+    assert [item.name for item in found.snapshots] == [
         's"1\nVMState="running"\ncpus=99',
         "s2",
     ]
@@ -140,7 +142,7 @@ def test_settings_hold_any_text(recorded):
 @pytest.mark.parametrize("text", ["", "<VirtualBox", "<VirtualBox/>"])
 def test_settings_refuse_what_is_broken(text):
     with pytest.raises(VirtualBoxError, match="settings file"):
-        listings.settings(text)
+        settings_file.parse(text, "/x.vbox")
 
 
 def test_medium_info(recorded):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import fields
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
@@ -17,6 +18,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     bandwidth,
+    devices,
     model,
     plan_creation,
     shared_folders,
@@ -34,7 +36,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from virtualbox_simulator import perform
 
-SSH = model.PortForward("ssh", "tcp", "127.0.0.1", 2222, "", 22)
+SSH = devices.PortForward("ssh", "tcp", "127.0.0.1", 2222, "", 22)
 ACTUAL = model.Vm(
     name="cp01",
     uuid="u1",
@@ -48,15 +50,15 @@ ACTUAL = model.Vm(
     groups=("/lab",),
     managed_by="lab",
     nics=(
-        model.Nic(1, "nat", None, "02:00:00:00:00:01", "virtio", True, (SSH,)),
-        *(model.Nic(number, "none", port_forwards=()) for number in range(2, 9)),
+        devices.Nic(1, "nat", None, "virtio", "02:00:00:00:00:01", True, (SSH,)),
+        *(devices.Nic(number, "none", port_forwards=()) for number in range(2, 9)),
     ),
-    storage_controllers=(model.Controller("SATA", "sata", 2, True),),
+    storage_controllers=(devices.Controller("SATA", "sata", 2, True),),
     storage_attachments=(
-        model.Attachment("SATA", 0, 0, "hdd", "/v/lab/cp01/Snapshots/x.vdi", ("/v/base.vdi",)),
-        model.Attachment("SATA", 1, 0, "dvd", "/seed.iso"),
+        devices.Attachment("SATA", 0, 0, "hdd", "/v/lab/cp01/Snapshots/x.vdi", ("/v/base.vdi",)),
+        devices.Attachment("SATA", 1, 0, "dvd", "/seed.iso"),
     ),
-    serial_ports=tuple(model.SerialPort(number, "off") for number in range(1, 5)),
+    serial_ports=tuple(devices.SerialPort(number, "off") for number in range(1, 5)),
 )
 
 
@@ -87,10 +89,10 @@ def test_all_settings_go_into_one_call():
             description="-x\ny",
             groups=("/lab", "/b"),
             nics=(
-                model.Nic(1, mac="02:00:00:00:00:0a", cable_connected=False),
-                model.Nic(2, "internal", "lab-edge", "02:00:00:00:00:02", "82540em"),
+                devices.Nic(1, mac="02:00:00:00:00:0a", cable_connected=False),
+                devices.Nic(2, "internal", "lab-edge", "82540em", "02:00:00:00:00:02"),
             ),
-            serial_ports=(model.SerialPort(1, "file", "/c.log"),),
+            serial_ports=(devices.SerialPort(1, "file", "/c.log"),),
         ),
     )
     assert calls(plan) == [
@@ -133,8 +135,8 @@ def test_all_settings_go_into_one_call():
 
 def test_a_changed_rule_is_deleted_and_added_in_one_call():
     new = replace(SSH, host_port=2223)
-    web = model.PortForward("web", "tcp", "127.0.0.1", 2222, "", 80)
-    plan = plan_vm(ACTUAL, wish(nics=(model.Nic(1, port_forwards=(web, new)),)))
+    web = devices.PortForward("web", "tcp", "127.0.0.1", 2222, "", 80)
+    plan = plan_vm(ACTUAL, wish(nics=(devices.Nic(1, port_forwards=(web, new)),)))
     assert calls(plan) == [
         [
             "modifyvm",
@@ -151,8 +153,8 @@ def test_a_changed_rule_is_deleted_and_added_in_one_call():
 
 
 def test_rules_that_are_not_named_stay_unless_pruned():
-    web = model.PortForward("web", "tcp", "127.0.0.1", 8080, "", 80)
-    nics = (model.Nic(1, port_forwards=(web,)),)
+    web = devices.PortForward("web", "tcp", "127.0.0.1", 8080, "", 80)
+    nics = (devices.Nic(1, port_forwards=(web,)),)
     kept = plan_vm(ACTUAL, wish(nics=nics))
     assert kept.after.nics[0].port_forwards == (SSH, web)
     pruned = plan_vm(ACTUAL, wish(nics=nics, prune_port_forwards=True))
@@ -160,9 +162,9 @@ def test_rules_that_are_not_named_stay_unless_pruned():
 
 
 def test_hidden_rules_come_back_and_are_replaced():
-    hidden = replace(ACTUAL, nics=(model.Nic(1, "none", port_forwards=(SSH,)),))
+    hidden = replace(ACTUAL, nics=(devices.Nic(1, "none", port_forwards=(SSH,)),))
     new = replace(SSH, host_port=9)
-    plan = plan_vm(hidden, wish(nics=(model.Nic(1, "nat", port_forwards=(new,)),)))
+    plan = plan_vm(hidden, wish(nics=(devices.Nic(1, "nat", port_forwards=(new,)),)))
     assert calls(plan) == [
         [
             "modifyvm",
@@ -179,7 +181,7 @@ def test_hidden_rules_come_back_and_are_replaced():
 
 
 def test_nics_that_are_not_named_stay_unless_pruned():
-    nics = (model.Nic(2, "internal", "x"),)
+    nics = (devices.Nic(2, "internal", "x"),)
     assert plan_vm(ACTUAL, wish(nics=nics)).after.nics[0] == ACTUAL.nics[0]
     pruned = plan_vm(ACTUAL, wish(nics=nics, prune_nics=True))
     assert calls(pruned) == [
@@ -190,8 +192,8 @@ def test_nics_that_are_not_named_stay_unless_pruned():
 @pytest.mark.parametrize(
     ("nic", "message"),
     [
-        (model.Nic(2, "internal"), "needs a network"),
-        (model.Nic(2, "internal", "x", port_forwards=(SSH,)), "only type nat"),
+        (devices.Nic(2, "internal"), "needs a network"),
+        (devices.Nic(2, "internal", "x", port_forwards=(SSH,)), "only type nat"),
     ],
 )
 def test_nics_that_cannot_be(nic, message):
@@ -200,17 +202,17 @@ def test_nics_that_cannot_be(nic, message):
 
 
 def test_a_differencing_image_counts_as_its_disk():
-    item = model.Attachment("SATA", 0, 0, "hdd", "/v/base.vdi")
+    item = devices.Attachment("SATA", 0, 0, "hdd", "/v/base.vdi")
     assert plan_vm(ACTUAL, wish(storage_attachments=(item,))).actions == ()
 
 
 def test_attachments():
     wanted = (
-        model.Attachment("SATA", 0, 0, "none"),
-        model.Attachment("SATA", 1, 0, "dvd", ""),
-        model.Attachment("IDE", 0, 1, "hdd", "/d.vdi"),
+        devices.Attachment("SATA", 0, 0, "none"),
+        devices.Attachment("SATA", 1, 0, "dvd", ""),
+        devices.Attachment("IDE", 0, 1, "hdd", "/d.vdi"),
     )
-    controllers = (model.Controller("IDE", "ide"), model.Controller("SATA", port_count=4))
+    controllers = (devices.Controller("IDE", "ide"), devices.Controller("SATA", port_count=4))
     plan = plan_vm(ACTUAL, wish(storage_attachments=wanted, storage_controllers=controllers))
     attach = ["storageattach", "u1", "--storagectl"]
     assert calls(plan) == [
@@ -234,13 +236,13 @@ def test_attachments():
 
 
 def test_another_kind_of_device_is_detached_first():
-    wanted = (model.Attachment("SATA", 1, 0, "hdd", "/d.vdi"),)
+    wanted = (devices.Attachment("SATA", 1, 0, "hdd", "/d.vdi"),)
     plan = plan_vm(ACTUAL, wish(storage_attachments=wanted))
     assert [action.kind for action in plan.actions] == ["detach", "attach"]
 
 
 def test_attachments_are_pruned_only_when_told_so():
-    keep = (model.Attachment("SATA", 1, 0, "dvd", "/seed.iso"),)
+    keep = (devices.Attachment("SATA", 1, 0, "dvd", "/seed.iso"),)
     assert plan_vm(ACTUAL, wish(storage_attachments=keep)).actions == ()
     pruned = plan_vm(ACTUAL, wish(storage_attachments=keep, prune_attachments=True))
     assert [action.kind for action in pruned.actions] == ["detach"]
@@ -249,8 +251,8 @@ def test_attachments_are_pruned_only_when_told_so():
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        (model.Controller("NVMe"), "needs a type"),
-        (model.Controller("SATA", "ide"), "is of type sata"),
+        (devices.Controller("NVMe"), "needs a type"),
+        (devices.Controller("SATA", "ide"), "is of type sata"),
     ],
 )
 def test_controllers_that_cannot_be(item, message):
@@ -333,7 +335,7 @@ def test_stopped_means_stop_then_change():
 
 def test_what_a_running_vm_takes():
     running = replace(ACTUAL, state="running", managed_by=None)
-    dvd = (model.Attachment("SATA", 1, 0, "dvd", "/other.iso"),)
+    dvd = (devices.Attachment("SATA", 1, 0, "dvd", "/other.iso"),)
     plan = plan_vm(running, wish(storage_attachments=dvd, snapshot="s"))
     assert [action.kind for action in plan.actions] == ["attach", "snapshot"]
 
@@ -383,8 +385,8 @@ BASE = replace(
     ACTUAL,
     name="lab-base",
     uuid="b1",
-    nics=tuple(model.Nic(number, "none", port_forwards=()) for number in range(1, 9)),
-    storage_attachments=(model.Attachment("SATA", 0, 0, "hdd", "/v/x.vdi", ("/v/base.vdi",)),),
+    nics=tuple(devices.Nic(number, "none", port_forwards=()) for number in range(1, 9)),
+    storage_attachments=(devices.Attachment("SATA", 0, 0, "hdd", "/v/x.vdi", ("/v/base.vdi",)),),
     snapshots=(model.Snapshot("base", "s1"),),
 )
 
@@ -399,9 +401,9 @@ def test_create_a_linked_clone():
         clone_snapshot="base",
         cpus=2,
         memory_mb=512,
-        nics=(model.Nic(1, "internal", "lab-edge", "02:00:00:00:00:07", "virtio", True),),
+        nics=(devices.Nic(1, "internal", "lab-edge", "virtio", "02:00:00:00:00:07", True),),
         prune_nics=True,
-        storage_attachments=(model.Attachment("SATA", 1, 0, "dvd", "/seed.iso"),),
+        storage_attachments=(devices.Attachment("SATA", 1, 0, "dvd", "/seed.iso"),),
     )
     plan = plan_vm(None, wanted, BASE)
     assert calls(plan) == [
@@ -516,7 +518,7 @@ def test_remove():
 maybe = st.none
 names = st.sampled_from(["a", "b", "c"])
 rules = st.builds(
-    model.PortForward,
+    devices.PortForward,
     names,
     st.sampled_from(["tcp", "udp"]),
     st.sampled_from(["", "127.0.0.1"]),
@@ -552,10 +554,23 @@ def key(item):
 
 sorted_rules = unique(rules, lambda rule: rule.name)
 macs = st.integers(0, 255).map(lambda value: f"02:00:00:00:00:{value:02x}")
-adapters = st.sampled_from(sorted(model.ADAPTER_TYPES))
+texts = {"mac": macs, "bandwidth_group": st.sampled_from(["", "g"])}
 
 
-promiscuous = st.sampled_from(sorted(model.PROMISCUOUS_MODES))
+def values_of(table):
+    """Values of the rows of a table."""
+    return {
+        item.name: texts[item.name]
+        if item.name in texts
+        else st.sampled_from(item.choices)
+        if item.words
+        else st.integers(1, 3)
+        if item.kind == "int"
+        else st.booleans()
+        for item in fields.rows(table)
+    }
+
+
 pairs = st.dictionaries(st.sampled_from("pqr"), st.sampled_from(["1", "2"]), max_size=2).map(
     lambda found: tuple(sorted(found.items()))
 )
@@ -566,55 +581,34 @@ wanted_pairs = st.dictionaries(
 
 @st.composite
 def actual_nics(draw):
-    kind = draw(st.sampled_from(sorted(model.NIC_TYPES)))
+    kind = draw(st.sampled_from(sorted(devices.NIC_TYPES)))
     slot = draw(st.integers(1, 8))
     hidden = draw(sorted_rules)
     properties = draw(pairs)
     if kind == "none":
-        return model.Nic(slot, "none", port_forwards=hidden, properties=properties)
-    network = draw(names) if kind in model.NIC_NETWORKS else None
-    return model.Nic(
-        slot,
-        kind,
-        network,
-        draw(macs),
-        draw(adapters),
-        draw(st.booleans()),
-        hidden,
-        draw(promiscuous),
-        draw(st.sampled_from(["", "g"])),
-        properties,
-    )
+        return devices.Nic(slot, "none", port_forwards=hidden, properties=properties)
+    network = draw(names) if kind in devices.NIC_NETWORKS else None
+    found = draw(st.fixed_dictionaries(values_of(devices.Nic)))
+    return devices.Nic(slot, kind, network, port_forwards=hidden, properties=properties, **found)
 
 
 @st.composite
 def wanted_nics(draw):
-    kind = draw(st.sampled_from(sorted(model.NIC_TYPES)))
+    kind = draw(st.sampled_from(sorted(devices.NIC_TYPES)))
     forwards = draw(maybe() | sorted_rules) if kind == "nat" else None
-    return model.Nic(
+    return devices.Nic(
         draw(st.integers(1, 8)),
         kind,
-        draw(names) if kind in model.NIC_NETWORKS else None,
-        draw(maybe() | macs),
-        draw(maybe() | adapters),
-        draw(maybe() | st.booleans()),
-        forwards,
-        draw(maybe() | promiscuous),
-        draw(maybe() | st.sampled_from(["", "g"])),
-        draw(maybe() | wanted_pairs) if kind == "generic" else None,
+        draw(names) if kind in devices.NIC_NETWORKS else None,
+        port_forwards=forwards,
+        properties=draw(maybe() | wanted_pairs) if kind == "generic" else None,
+        **draw(st.fixed_dictionaries({}, optional=values_of(devices.Nic))),
     )
 
 
 def settings_of(table):
     """Values of some of the settings."""
-    choices = {
-        item.name: st.sampled_from(item.choices)
-        if item.words
-        else st.integers(1, 3)
-        if item.number
-        else st.booleans()
-        for item in table
-    }
+    choices = values_of(table)
     choices["boot_order"] = st.permutations(hardware.BOOT_DEVICES).map(
         lambda order: tuple(order[:4])
     )
@@ -638,7 +632,7 @@ def by_name(item):
 
 media = st.sampled_from(["", "/x", "/y"])
 attachments = st.builds(
-    model.Attachment,
+    devices.Attachment,
     st.just("C"),
     st.integers(0, 3),
     st.just(0),
@@ -646,23 +640,23 @@ attachments = st.builds(
     media,
 )
 wanted_attachments = attachments | st.builds(
-    model.Attachment, st.just("C"), st.integers(0, 3), st.just(0), st.just("none")
+    devices.Attachment, st.just("C"), st.integers(0, 3), st.just(0), st.just("none")
 )
-ports = st.builds(lambda slot: model.SerialPort(slot, "off"), st.integers(1, 4)) | st.builds(
-    lambda slot, path: model.SerialPort(
-        slot, "file", path, model.SERIAL_PORTS[slot][0].lower(), model.SERIAL_PORTS[slot][1]
+ports = st.builds(lambda slot: devices.SerialPort(slot, "off"), st.integers(1, 4)) | st.builds(
+    lambda slot, path: devices.SerialPort(
+        slot, "file", path, devices.SERIAL_PORTS[slot][0].lower(), devices.SERIAL_PORTS[slot][1]
     ),
     st.integers(1, 4),
     st.sampled_from(["/a", "/b"]),
 )
 wanted_ports = st.builds(
-    lambda slot, mode: model.SerialPort(slot, mode, "/a" if mode == "file" else None),
+    lambda slot, mode: devices.SerialPort(slot, mode, "/a" if mode == "file" else None),
     st.integers(1, 4),
     st.sampled_from(["file", "off", "disconnected"]),
 )
 groups = st.lists(st.sampled_from(["/", "/a", "/b"]), min_size=1, unique=True).map(tuple)
 controllers = st.builds(
-    model.Controller, st.just("C"), st.just("sata"), st.integers(4, 9), st.booleans()
+    devices.Controller, st.just("C"), st.just("sata"), st.integers(4, 9), st.booleans()
 )
 
 actual_vms = st.builds(
@@ -680,11 +674,11 @@ actual_vms = st.builds(
     managed_by=maybe() | names,
     address=maybe() | st.just("10.0.0.1"),
     nics=unique(actual_nics(), number).map(
-        filled(lambda slot: model.Nic(slot, "none", port_forwards=(), properties=()), 8)
+        filled(lambda slot: devices.Nic(slot, "none", port_forwards=(), properties=()), 8)
     ),
     storage_controllers=controllers.map(lambda item: (item,)),
     storage_attachments=unique(attachments, key),
-    serial_ports=unique(ports, number).map(filled(lambda slot: model.SerialPort(slot, "off"), 4)),
+    serial_ports=unique(ports, number).map(filled(lambda slot: devices.SerialPort(slot, "off"), 4)),
     snapshots=st.sampled_from([(), (model.Snapshot("s", "s1"),)]),
     hardware=st.fixed_dictionaries(settings_of(hardware.TABLE)).map(
         lambda found: hardware.merged((), tuple(found.items()))
@@ -802,7 +796,7 @@ def with_what_it_needs(wanted):
     vm = wanted.vm
     known = {group.name: group for group in vm.bandwidth_groups}
     groups = [known.get(name) or bandwidth.BandwidthGroup(name, 1) for name in "gh"]
-    controllers = vm.storage_controllers or (model.Controller("C", "sata", 9, True),)
+    controllers = vm.storage_controllers or (devices.Controller("C", "sata", 9, True),)
     vm = replace(vm, bandwidth_groups=tuple(groups), storage_controllers=controllers)
     return replace(wanted, vm=vm)
 

@@ -15,8 +15,10 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    devices,
     model,
     read,
+    settings_file,
 )
 
 CLONE = "22222222-2222-4222-8222-222222222222"
@@ -27,7 +29,7 @@ def vm(recorded):
     def build(name: str, info: str = "") -> model.Vm:
         return read.build_vm(
             listings.vm_info(recorded(f"showvminfo_{info or name}")),
-            listings.settings(recorded(f"settings_{name}")),
+            settings_file.parse(recorded(f"settings_{name}"), "/x.vbox"),
         )
 
     return build
@@ -46,32 +48,32 @@ def test_linked_clone(vm):
     assert found.groups == ("/lab",)
     assert found.folder == "/srv/virtualbox/vms/lab/gate01"
     assert model.base_folder(found) == "/srv/virtualbox/vms"
-    assert found.nics[0] == model.Nic(
+    assert found.nics[0] == devices.Nic(
         1,
         "nat",
         None,
-        "02:5e:00:00:00:01",
         "virtio",
+        "02:5e:00:00:00:01",
         True,
         (
-            model.PortForward("dns", "udp", "", 5353, "10.0.2.15", 53),
-            model.PortForward("ssh", "tcp", "127.0.0.1", 2270, "", 22),
+            devices.PortForward("dns", "udp", "", 5353, "10.0.2.15", 53),
+            devices.PortForward("ssh", "tcp", "127.0.0.1", 2270, "", 22),
         ),
         "deny",
         "",
         (),
     )
-    assert found.nics[1] == model.Nic(
-        2, "internal", "lab-edge", "02:5e:00:00:00:02", "virtio", False, (), "deny", "", ()
+    assert found.nics[1] == devices.Nic(
+        2, "internal", "lab-edge", "virtio", "02:5e:00:00:00:02", False, (), "deny", "", ()
     )
     assert found.nics[2].type == "none"
     assert [rule.name for rule in found.nics[2].port_forwards] == ["kept"]
     assert found.serial_ports[:3] == (
-        model.SerialPort(1, "file", "/srv/virtualbox/console.log", "0x3f8", 4),
-        model.SerialPort(2, "disconnected", None, "0x2f8", 3),
-        model.SerialPort(3, "off"),
+        devices.SerialPort(1, "file", "/srv/virtualbox/console.log", "0x3f8", 4),
+        devices.SerialPort(2, "disconnected", None, "0x2f8", 3),
+        devices.SerialPort(3, "off"),
     )
-    assert found.storage_controllers == (model.Controller("SATA", "sata", 2, True),)
+    assert found.storage_controllers == (devices.Controller("SATA", "sata", 2, True),)
     disk, dvd = found.storage_attachments
     assert disk.type == "hdd" and disk.medium.startswith(
         "/srv/virtualbox/vms/lab/gate01/Snapshots/"

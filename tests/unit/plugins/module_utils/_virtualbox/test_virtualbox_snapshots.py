@@ -16,7 +16,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot import (
     model,
     notes,
-    parse,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot.model import (
     Snapshot,
@@ -28,7 +27,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.sna
     plan_snapshots,
     target,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import MARK
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import settings_file
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,8 +58,12 @@ def refused(vms, wish, children=None):
 # --- reading ----------------------------------------------------------------------------------
 
 
+def snapshot_vm(text, path=""):
+    return model.from_settings(settings_file.parse(text, path), "poweroff")
+
+
 def test_snapshots_of_a_settings_file(recorded):
-    found = parse.snapshot_vm(recorded("settings_base"), "poweroff", "/x.vbox", MARK)
+    found = snapshot_vm(recorded("settings_base"), "/x.vbox")
     assert (found.name, found.managed_by, found.settings_file) == ("lab-base", "lab", "/x.vbox")
     (only,) = found.snapshots
     assert (only.name, only.parent, only.online, only.description) == ("base", "", False, "")
@@ -74,7 +77,7 @@ def test_snapshots_of_a_settings_file(recorded):
 
 def test_hostile_snapshot_names_are_data(recorded):
     text = recorded("settings_hostile")
-    found = parse.snapshot_vm(text, "poweroff", "", MARK)
+    found = snapshot_vm(text)
     first, second = found.snapshots
     assert first.description == 'z"\nVMState="paused"'
     assert (second.name, second.parent, second.description) == ("s2", first.uuid, "")
@@ -82,10 +85,10 @@ def test_hostile_snapshot_names_are_data(recorded):
 
 
 def test_no_snapshots_and_online_ones(recorded):
-    found = parse.snapshot_vm(recorded("settings_clone"), "poweroff", "", MARK)
+    found = snapshot_vm(recorded("settings_clone"))
     assert found.snapshots == () and found.current == "" and found.modified
     text = recorded("settings_base").replace('name="base" ', 'name="base" stateFile="x.sav" ')
-    assert parse.snapshot_vm(text, "poweroff", "", MARK).snapshots[0].online
+    assert snapshot_vm(text).snapshots[0].online
 
 
 # --- planning ---------------------------------------------------------------------------------

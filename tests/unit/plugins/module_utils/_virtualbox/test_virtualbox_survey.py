@@ -19,8 +19,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.err
     VirtualBoxError,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
-    machine_file,
+    devices,
     model,
+    settings_file,
     survey,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
@@ -42,9 +43,9 @@ MISSING = Answer(1, "", "VBoxManage: error: Could not find a registered machine 
 def test_the_settings_file_tells_what_showvminfo_tells(recorded, name):
     info = listings.vm_info(recorded(f"showvminfo_{name}"))
     text = recorded(f"settings_{name}")
-    expected = model.describe_vm(reader.build_vm(info, listings.settings(text)))
-    path = info["scalars"]["CfgFile"]
-    found = survey.describe(machine_file.machine_file(text, path))
+    file = settings_file.parse(text, info["CfgFile"])
+    expected = model.describe_vm(reader.build_vm(info, file))
+    found = survey.describe(file)
     assert found == {key: expected[key] for key in found}
     assert set(expected) - set(found) == {
         "storage_controllers",
@@ -73,7 +74,7 @@ def settings(name="vm", uuid=U1, attributes="", hardware="", more=""):
     ],
 )
 def test_the_state_of_a_vm_without_a_process(attributes, state):
-    found = machine_file.machine_file(settings(attributes=attributes), "/x.vbox")
+    found = settings_file.parse(settings(attributes=attributes), "/x.vbox")
     assert found.vm.state == state
     assert (found.vm.cpus, found.vm.memory_mb, found.vm.firmware) == (1, 64, "bios")
 
@@ -97,11 +98,13 @@ def test_the_kinds_of_nics(element, expected):
         '<Network><Adapter slot="1" enabled="true" MACAddress="025E00000001" type="virtio">'
         f"{hidden}</DisabledModes>{element}</Adapter></Network>"
     )
-    found = machine_file.machine_file(settings(hardware=adapter), "/x.vbox").vm.nics[0]
-    names = {model.NIC_TYPES.get(found.type, found.type), found.type}
+    file = settings_file.parse(settings(hardware=adapter), "/x.vbox")
+    found = next(nic for nic in file.vm.nics if nic.type != "none")
+    names = {devices.NIC_TYPES.get(found.type, found.type), found.type}
     assert expected[0] in names and found.network == expected[1]
     assert (found.number, found.mac, found.adapter_type) == (2, "02:5e:00:00:00:01", "virtio")
-    assert found.type == "nat" or found.port_forwards == ()
+    (shown,) = survey.describe(file)["nics"]
+    assert bool(shown["port_forwards"]) == (found.type == "nat" and bool(found.port_forwards))
 
 
 def test_extra_data_and_guest_properties():
@@ -110,7 +113,7 @@ def test_extra_data_and_guest_properties():
         '<ExtraDataItem name="virtual.datacenter/managed-by" value="lab"/></ExtraData>',
         hardware='<GuestProperties><GuestProperty name="/A" value="x&#10;y"/></GuestProperties>',
     )
-    found = machine_file.machine_file(text, "/x.vbox")
+    found = settings_file.parse(text, "/x.vbox")
     assert found.guest_properties == {"/A": "x\ny"}
     shown = survey.describe(found)
     assert (shown["address"], shown["managed_by"]) == ("10.0.0.1", "lab")

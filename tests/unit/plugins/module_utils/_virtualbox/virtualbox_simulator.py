@@ -7,29 +7,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import fields
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     bandwidth,
+    devices,
     extra_data,
     model,
     settings,
     shared_folders,
 )
 
-TYPES = {value: key for key, value in model.NIC_TYPES.items()}
-ADAPTERS = {value: key for key, value in model.ADAPTER_TYPES.items()}
-CONTROLLERS = {value: key for key, value in model.CONTROLLER_TYPES.items()}
-PROMISCUOUS = {value: key for key, value in model.PROMISCUOUS_MODES.items()}
-NETWORKS = {option: kind for kind, (option, _key) in model.NIC_NETWORKS.items()}
-HARDWARE = {item.option: item for item in settings.TABLE}
-DEVICES = {value: key for key, value in model.ATTACHMENT_TYPES.items()}
-SCALARS = {
-    "--cpus": ("cpus", int),
-    "--memory": ("memory_mb", int),
-    "--os-type": ("os_type", str),
-    "--firmware": ("firmware", str),
-    "--description": ("description", str),
-    "--groups": ("groups", lambda text: tuple(text.split(","))),
-}
+TYPES = {value: key for key, value in devices.NIC_TYPES.items()}
+NETWORKS = {option: kind for kind, (option, _key) in devices.NIC_NETWORKS.items()}
+SCALARS = {row.flag: row for row in fields.rows(model.Vm)}
+HARDWARE = {row.flag: row for row in settings.TABLE}
+NICS = {row.flag: row for row in fields.rows(devices.Nic)}
+CONTROLLERS = {row.flag: row for row in fields.rows(devices.Controller)}
+ATTACHMENTS = {row.flag: row for row in fields.rows(devices.Attachment)}
 
 
 def perform(vm: model.Vm, actions) -> model.Vm:
@@ -125,11 +119,11 @@ def do_storagectl(vm, words):
     item = known.get(given["--name"])
     if "--add" in given:
         assert item is None
-        item = model.Controller(given["--name"], CONTROLLERS[given["--add"]])
-    if "--portcount" in given:
-        item = replace(item, port_count=int(given["--portcount"]))
-    if "--bootable" in given:
-        item = replace(item, bootable=given["--bootable"] == "on")
+        item = devices.Controller(given["--name"])
+    for flag, word in given.items():
+        if flag in CONTROLLERS:
+            row = CONTROLLERS[flag]
+            item = replace(item, **{row.name: row.value(word)})
     known[item.name] = item
     return replace(vm, storage_controllers=tuple(known[name] for name in sorted(known)))
 
@@ -142,9 +136,9 @@ def do_storageattach(vm, words):
         del known[key]
     else:
         medium = "" if given["--medium"] == "emptydrive" else given["--medium"]
-        kind = DEVICES[given["--type"]]
+        kind = ATTACHMENTS["--type"].value(given["--type"])
         assert key not in known or known[key].type == kind, "another kind of device is on that port"
-        known[key] = model.Attachment(*key, kind, medium)
+        known[key] = devices.Attachment(*key, kind, medium)
     return replace(vm, storage_attachments=tuple(known[key] for key in sorted(known)))
 
 
@@ -155,8 +149,9 @@ def do_modifyvm(vm, words):
     while words:
         option = words.pop(0)
         if option in SCALARS:
-            name, convert = SCALARS[option]
-            vm = replace(vm, **{name: convert(words.pop(0))})
+            row, word = SCALARS[option], words.pop(0)
+            value = tuple(word.split(",")) if row.kind == "list" else row.value(word)
+            vm = replace(vm, **{row.name: value})
             continue
         if option in HARDWARE:
             item = HARDWARE[option]
@@ -172,10 +167,10 @@ def do_modifyvm(vm, words):
         name, number = option.rstrip("0123456789"), int(option[len(option.rstrip("0123456789")) :])
         if name.startswith("--uart"):
             ports[number] = _serial(
-                ports.get(number) or model.SerialPort(number, "off"), name, words
+                ports.get(number) or devices.SerialPort(number, "off"), name, words
             )
         else:
-            nics[number] = _nic(nics.get(number) or model.Nic(number, "none"), name, words)
+            nics[number] = _nic(nics.get(number) or devices.Nic(number, "none"), name, words)
     return replace(
         vm,
         nics=tuple(nics[number] for number in sorted(nics)),
@@ -187,8 +182,8 @@ def _serial(port, name, words):
     word = words.pop(0)
     if name == "--uart":
         if word == "off":
-            return model.SerialPort(port.number, "off")
-        return model.SerialPort(port.number, "disconnected", None, word, int(words.pop(0)))
+            return devices.SerialPort(port.number, "off")
+        return devices.SerialPort(port.number, "disconnected", None, word, int(words.pop(0)))
     assert name == "--uart-mode"
     return replace(port, mode=word, path=words.pop(0) if word == "file" else None)
 
@@ -198,33 +193,27 @@ def _nic(nic, name, words):
     rules = {rule.name: rule for rule in nic.port_forwards or ()}
     if name == "--nic":
         if word == "none":
-            return model.Nic(
-                nic.number, "none", port_forwards=nic.port_forwards, properties=nic.properties
-            )
+            return nic.switched_off()
         kind = TYPES[word]
         return replace(nic, type=kind, network=nic.network if kind == nic.type else None)
     if name in NETWORKS:
         assert nic.type == NETWORKS[name]
         return replace(nic, network=word)
-    if name == "--nic-promisc":
-        return replace(nic, promiscuous=PROMISCUOUS[word])
     if name == "--nic-bandwidth-group":
         return replace(nic, bandwidth_group="" if word == "none" else word)
     if name == "--nic-property":
         key, _equals, value = word.partition("=")
         return replace(nic, properties=extra_data.merged(nic.properties or (), ((key, value),)))
-    if name == "--nic-type":
-        return replace(nic, adapter_type=ADAPTERS[word])
-    if name == "--mac-address":
-        assert ":" not in word
-        return replace(nic, mac=model.mac_readable(word))
-    if name == "--cable-connected":
-        return replace(nic, cable_connected=word == "on")
+    if name in NICS:
+        assert name != "--mac-address" or ":" not in word
+        row = NICS[name]
+        return replace(nic, **{row.name: row.value(word)})
     assert name == "--nat-pf"
     if word == "delete":
         del rules[words.pop(0)]
     else:
-        rule = model.PortForward.from_rule(word)
+        name, protocol, host, host_port, guest, guest_port = word.rsplit(",", 5)
+        rule = devices.PortForward(name, protocol, host, int(host_port), guest, int(guest_port))
         assert rule.name not in rules, "A NAT rule of this name already exists"
         rules[rule.name] = rule
     return replace(nic, port_forwards=tuple(rules[key] for key in sorted(rules)))
