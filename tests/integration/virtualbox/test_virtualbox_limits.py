@@ -22,6 +22,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
 MODULE = "virtualbox_vm"
 ROWS = {item.name: item for item in (*fields.rows(model.Vm), *settings.TABLE)}
 NUMBERS = {name: item.between for name, item in ROWS.items() if item.between}
+NIC_NUMBERS = [row for row in fields.rows(devices.Nic) if row.between]
 CONTROLLER_TYPES = dict(fields.rows(devices.Controller)[0].words)
 ATTACHMENT_TYPES = dict(fields.rows(devices.Attachment)[0].words)
 
@@ -56,18 +57,25 @@ def vm(world, **options) -> dict:
 
 def test_the_numbers(world):
     world.vbox("createvm", "--name", "real", "--basefolder", str(world.vms), "--register")
-    for name, (low, high) in NUMBERS.items():
+    world.vbox("modifyvm", "real", "--nic1", "nat")
+    edges = [(ROWS[name].flag, bounds) for name, bounds in NUMBERS.items()]
+    edges += [(f"{row.flag}1", row.between) for row in NIC_NUMBERS]
+    for flag, (low, high) in edges:
         for value, good in ((low, True), (high, True), (low - 1, False), (high + 1, False)):
-            assert takes(world, "modifyvm", "real", ROWS[name].flag, str(value)) is good, (
-                name,
-                value,
-            )
+            assert takes(world, "modifyvm", "real", flag, str(value)) is good, (flag, value)
     world.vbox("unregistervm", "real", "--delete")
-    for name, (low, high) in NUMBERS.items():
+
+    def card(**options):
+        return {"nics": [{"number": 1, "type": "nat", **options}]}
+
+    wanted = [(name, bounds, dict) for name, bounds in NUMBERS.items()]
+    wanted += [(row.name, row.between, card) for row in NIC_NUMBERS]
+    for name, (low, high), options in wanted:
         for value in (low, high):
-            world.run(MODULE, check=True, **vm(world, **{name: value}))
+            world.run(MODULE, check=True, **vm(world, **options(**{name: value})))
         for value in (low - 1, high + 1):
-            assert f"{low} to {high}" in refused(world, **vm(world, **{name: value}))
+            told = refused(world, **vm(world, **options(**{name: value})))
+            assert f"{low} to {high}" in told
 
 
 def test_the_numbers_are_those_that_virtualbox_tells(world):

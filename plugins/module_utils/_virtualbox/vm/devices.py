@@ -127,6 +127,7 @@ class Nic:
         "--nic-bandwidth-group",
         place="Adapter.bandwidthGroup=",
         kind="str",
+        reads=lambda name: "" if name == "none" else name,
         writes=lambda name: name or "none",
     )
     # Of the driver of a generic card.

@@ -199,8 +199,6 @@ def _nic(nic, name, words):
     if name in NETWORKS:
         assert nic.type == NETWORKS[name]
         return replace(nic, network=word)
-    if name == "--nic-bandwidth-group":
-        return replace(nic, bandwidth_group="" if word == "none" else word)
     if name == "--nic-property":
         key, _equals, value = word.partition("=")
         return replace(nic, properties=extra_data.merged(nic.properties or (), ((key, value),)))
