@@ -41,10 +41,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
                 path, options["name"], os.getppid(), " ".join(["ansible-playbook", *playbooks])
             )
         except run_lock.RunLockError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error), result=error.as_result()) from error
         except OSError as error:
             raise AnsibleActionFail(
                 f"The lock of the data center {options['name']} is to be a file {path}, and that "
-                f"cannot be: {error.strerror}. Change datacenter_state_dir."
+                f"cannot be: {error.strerror}. Change datacenter_state_dir.",
+                result={"error_code": "OS_ERROR"},
             ) from error
         return result

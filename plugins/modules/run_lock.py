@@ -97,4 +97,9 @@ holder:
     born: "181920"
     command: ansible-playbook site.yml
     since: "2026-11-28T17:05:00Z"
+error_code:
+  description: Name of the kind of error, in capital letters.
+  returned: failure
+  type: str
+  sample: BUSY
 """

@@ -18,6 +18,7 @@ import sys
 import time
 import typing as t
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.plugin_utils import run_lock_holder as holder
 
 # How long a run that was just killed may take to die, and its keeper to notice.
@@ -28,8 +29,10 @@ POLL_SECONDS = 0.05
 Said = t.Dict[str, t.Any]
 
 
-class RunLockError(Exception):
+class RunLockError(TaskError):
     """The lock cannot be had; the text is for the user."""
+
+    default_code = "BUSY"
 
 
 def about(pid: int, command: str) -> Said:

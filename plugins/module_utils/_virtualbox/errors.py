@@ -147,6 +147,11 @@ class BusyError(VirtualBoxError):
         super().__init__(message, hint="wait for it", error_code="BUSY")
 
 
+def bad_option(message: str, hint: str = "") -> VirtualBoxError:
+    """A task that is refused before anything is done."""
+    return VirtualBoxError(message, hint=hint, error_code="BAD_OPTION")
+
+
 def has_error(stderr: str) -> bool:
     """VBoxManage also returns 0 after some failures; the text is what counts."""
     return ERROR_LINE.search(stderr) is not None

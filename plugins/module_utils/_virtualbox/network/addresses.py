@@ -10,16 +10,11 @@ import ipaddress
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
-    VirtualBoxError,
+    bad_option as bad_option,
 )
 
 Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
-
-
-def bad_option(message: str, hint: str = "") -> VirtualBoxError:
-    """A wish that is refused before anything is done."""
-    return VirtualBoxError(message, hint=hint, error_code="BAD_OPTION")
 
 
 def spelled(text: str) -> str:

@@ -13,14 +13,12 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.act
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
+    bad_option,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     dhcp_checks,
     dhcp_plan,
     settings,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.addresses import (  # noqa: E501
-    bad_option,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.dhcp_model import (  # noqa: E501
     DhcpServer,

@@ -10,12 +10,12 @@ import ipaddress
 import re
 import typing as t
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
+    bad_option,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     addresses,
     dhcp_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.addresses import (  # noqa: E501
-    bad_option,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.dhcp_model import (  # noqa: E501
     DhcpOption,

@@ -13,12 +13,12 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.act
     Action,
     filled,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
+    bad_option,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     dhcp_checks,
     dhcp_model,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.addresses import (  # noqa: E501
-    bad_option,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.dhcp_model import (  # noqa: E501
     DhcpServer,

@@ -17,12 +17,10 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.act
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
+    bad_option,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     addresses,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.addresses import (  # noqa: E501
-    bad_option,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.host_only_model import (  # noqa: E501
     INTERFACE,

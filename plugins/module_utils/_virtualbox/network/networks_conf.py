@@ -11,10 +11,10 @@ import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
+    bad_option,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.addresses import (  # noqa: E501
     Network,
-    bad_option,
 )
 
 PATH = "/etc/vbox/networks.conf"
