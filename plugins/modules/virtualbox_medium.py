@@ -253,6 +253,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     apply as medium_apply,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    model,
     read,
     vdi,
 )
@@ -261,7 +262,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     MediumWish,
     plan_medium,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import model
 
 FORMATS = ("vdi", "vmdk", "vhd")
 MIB = 1024 * 1024
@@ -275,7 +275,7 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "source_path": {"type": "path"},
     "source_uuid": {"type": "str"},
     "source_format": {"type": "str", "choices": ["auto", "raw", "image"], "default": "auto"},
-    "type": {"type": "str", "choices": list(model.MEDIUM_TYPES)},
+    "type": {"type": "str", "choices": list(model.TYPES)},
     "description": {"type": "str"},
     "moved_from": {"type": "path"},
     "compact": {"type": "bool", "default": False},

@@ -35,7 +35,9 @@ def load(name: str) -> t.Any:
 errors, fields, listings = map(load, ("errors", "fields", "listings"))
 bandwidth, devices, disks = map(load, ("vm.bandwidth", "vm.devices", "vm.disks"))
 model, planner, settings = map(load, ("vm.model", "vm.planner", "vm.settings"))
-medium_planner, medium_reader = map(load, ("medium.plan", "medium.read"))
+medium_model, medium_planner, medium_reader = map(
+    load, ("medium.model", "medium.plan", "medium.read")
+)
 ovf, appliance_planner = map(load, ("appliance.ovf", "appliance.plan"))
 snapshot_model, snapshot_planner = map(load, ("snapshot.model", "snapshot.plan"))
 dhcp_model, dhcp_plan = map(load, ("network.dhcp_model", "network.dhcp_plan"))
@@ -364,7 +366,7 @@ def medium_sources() -> dict[str, set[str]]:
     data = listings.media_list(fixture("list_hdds"))[0]
 
     def build(info: t.Any) -> t.Any:
-        return model.describe_medium(medium_reader.listed_medium("/d.vdi", info))
+        return medium_model.describe_medium(medium_reader.listed_medium("/d.vdi", info))
 
     found = influences(build, data, lambda place: f"`list hdds` `{place}`")
     shown = listings.medium_info(fixture("showmediuminfo_base"))
@@ -405,10 +407,10 @@ def plan_vm(task: SimpleNamespace, actual: t.Any) -> t.Any:
     known = {item.medium: item.size_mb for item in actual.storage_attachments} if actual else {}
     media = [
         medium_planner.plan_medium(
-            model.Medium(item.medium, size_mb=known[item.medium])
+            medium_model.Medium(item.medium, size_mb=known[item.medium])
             if known.get(item.medium)
             else None,
-            medium_planner.MediumWish(model.Medium(item.medium or "", size_mb=item.size_mb)),
+            medium_planner.MediumWish(medium_model.Medium(item.medium or "", size_mb=item.size_mb)),
         )
         for item in named
         if item.size_mb is not None

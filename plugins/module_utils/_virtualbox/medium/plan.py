@@ -16,9 +16,12 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.act
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
+    bad_option,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import limits
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import Medium
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.model import (
+    SIZES,
+    Medium,
+)
 
 NEVER_GROWS_FIXED = ("vdi", "vhd")
 
@@ -77,9 +80,15 @@ def plan_medium(actual: Medium | None, wish: MediumWish, leftovers: bool = False
 
 def _check_size(wanted: Medium, actual: Medium | None) -> None:
     kind = (actual.format if actual is not None else wanted.format) or "vdi"
-    known = limits.DISK_SIZES.get(kind)
-    if known is not None:
-        limits.check_number(f"size_mb of the {kind} {wanted.path}", wanted.size_mb, known)
+    known = SIZES.get(kind)
+    if known is None or wanted.size_mb is None:
+        return
+    low, high = known
+    if not low <= wanted.size_mb <= high:
+        raise bad_option(
+            f"size_mb of the {kind} {wanted.path} is to be {wanted.size_mb}, and VirtualBox takes "
+            f"{low} to {high}"
+        )
 
 
 def _check_shareable(medium: Medium) -> None:

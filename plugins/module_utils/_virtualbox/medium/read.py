@@ -21,10 +21,10 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.cli
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import vdi
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
     model,
-    settings_file,
+    registry,
+    vdi,
 )
 
 MIB = 1024 * 1024
@@ -233,5 +233,5 @@ def read_description(uuid: str) -> str:
 
     An image that is attached is in the settings of a VM, one that is not in those of VirtualBox.
     """
-    found = recovery.look_up(uuid, lambda text, path: settings_file.images_in(text, path).get(uuid))
+    found = recovery.look_up(uuid, lambda text, path: registry.images_in(text, path).get(uuid))
     return found.description if found else ""

@@ -10,7 +10,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
-    bad_option as bad_option,
+    bad_option,
 )
 
 Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]

@@ -16,6 +16,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.jou
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
     read,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.model import (
+    Medium,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.plan import (
     MediumPlan,
     MediumWish,
@@ -57,7 +60,7 @@ def plans(client: Client, attachments: t.Sequence[devices.Attachment]) -> tuple[
         if actual is not None:
             # Its own VM may run; the plan of the VM turns it off for a change.
             actual = replace(actual, locked=False)
-        wish = MediumWish(model.Medium(item.medium, size_mb=item.size_mb))
+        wish = MediumWish(Medium(item.medium, size_mb=item.size_mb))
         found.append(plan_medium(actual, wish, leftovers=interrupted))
     return tuple(found)
 

@@ -13,7 +13,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import fields
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.addresses import (  # noqa: E501
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     bad_option,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
@@ -26,8 +26,6 @@ check_number = fields.check_number
 
 PORT = (1, 65535)
 BANDWIDTH = (0, 9007199254740991)
-# Of a disk, in MiB. A larger VHD is made, but its map of blocks cannot reach its end.
-DISK_SIZES = {"vdi": (1, 4294967292), "vmdk": (1, 268435455), "vhd": (1, 2088960)}
 NIC_COUNTS = {"piix3": 8, "ich9": 36}
 DEFAULT_CHIPSET = "piix3"
 # In bytes, without the zero that ends them.

@@ -35,7 +35,6 @@ ADDRESS = "virtual.datacenter/address"
 SAVED = "virtual.datacenter/saved"
 
 FIRMWARES = ("bios", "efi", "efi32", "efi64")
-MEDIUM_TYPES = ("normal", "immutable", "writethrough", "shareable")
 
 # States of VBoxManage in which a VM has no process.
 OFF_STATES = ("poweroff", "aborted")
@@ -109,31 +108,6 @@ class Vm:
 
     def snapshot(self, name: str) -> Snapshot | None:
         return next((snapshot for snapshot in self.snapshots if snapshot.name == name), None)
-
-
-@dataclass(frozen=True)
-class Medium:
-    """A hard disk image, wanted or actual."""
-
-    path: str
-    uuid: str = ""
-    parent_uuid: str = ""
-    format: str | None = None
-    variant: str | None = None
-    size_mb: int | None = None
-    type: str | None = None
-    registered: bool | None = None
-    # Kept in VirtualBox's list, so empty for an image that is not there.
-    description: str | None = None
-    # What compacting would give back of the file.
-    unused_mb: int | None = None
-    # VirtualBox knows it, but somebody has deleted the file.
-    file_missing: bool = False
-    children: tuple[str, ...] = ()
-    # A running VM or another program works with it.
-    locked: bool = False
-    # Names of the running VMs that hold it; only read where it matters.
-    holders: tuple[str, ...] = ()
 
 
 def power(vbox_state: str | None) -> str:
@@ -220,11 +194,3 @@ def comparable(vm: Vm | None) -> dict[str, t.Any]:
         del shown[key]
     shown["snapshots"] = [snapshot.name for snapshot in vm.snapshots]
     return shown
-
-
-def describe_medium(medium: Medium | None) -> dict[str, t.Any]:
-    """A medium as results show it."""
-    if medium is None:
-        return {}
-    hidden = ("file_missing", "children", "locked", "holders")
-    return {key: value for key, value in vars(medium).items() if key not in hidden}

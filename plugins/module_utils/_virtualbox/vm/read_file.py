@@ -21,6 +21,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.cli
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    registry,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     devices,
     model,
@@ -62,7 +65,7 @@ def locate(uuid: str) -> str | None:
     """The path of an image, from the settings of VirtualBox or of any VM."""
 
     def path_of(text: bytes, path: str) -> str | None:
-        found = settings_file.images_in(text, path).get(uuid)
+        found = registry.images_in(text, path).get(uuid)
         return found.path or None if found else None
 
     return recovery.look_up(uuid, path_of)

@@ -11,8 +11,6 @@ file tells its doubts too.
 
 from __future__ import annotations
 
-import functools
-import os
 import re
 import typing as t
 from dataclasses import dataclass, replace
@@ -25,6 +23,12 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox imp
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    registry,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.registry import (  # noqa: E501
+    tag,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     bandwidth,
     devices,
@@ -35,7 +39,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     shared_folders,
 )
 
-NAMESPACE = listings.NAMESPACE
 WRITER = re.compile(rb"Written by VirtualBox (\d+\.\d+)\.")
 COMPARED = (b"7.2",)
 # Elements of a NIC that have the name of its network, and the attribute with it. Other modes of the
@@ -57,16 +60,6 @@ Element = ElementTree.Element
 
 
 @dataclass(frozen=True)
-class Image:
-    """A disk image in the list of a settings file."""
-
-    path: str
-    # UUID of the image below it.
-    parent: str
-    description: str
-
-
-@dataclass(frozen=True)
 class Device:
     """What is attached, and the UUID of the image in it; empty: none."""
 
@@ -81,7 +74,7 @@ class SettingsFile:
     # Without its attachments, whose images may be in the list of another file.
     vm: model.Vm
     devices: tuple[Device, ...]
-    images: t.Mapping[str, Image]
+    images: t.Mapping[str, registry.Image]
     # UUID of the snapshot that the VM comes from, and whether it differs from that.
     current_snapshot: str
     modified: bool
@@ -93,12 +86,6 @@ class SettingsFile:
     @property
     def guest_properties(self) -> dict[str, str]:
         return dict(self.vm.guest_properties)
-
-
-@functools.cache
-def tag(path: str) -> str:
-    """A path of elements as ElementTree takes it."""
-    return re.sub(r"\w+", lambda name: NAMESPACE + name.group(), path)
 
 
 def machine_in(text: str | bytes) -> Element:
@@ -127,21 +114,6 @@ def name_in(path: str, uuid: str) -> str:
     raise ValueError("there is no Machine in it")
 
 
-def images_in(text: bytes, path: str) -> dict[str, Image]:
-    """All images that a settings file, of a VM or of VirtualBox, has in its list, by UUID."""
-    registry = next(ElementTree.fromstring(text).iter(tag("MediaRegistry")), None)
-    return {} if registry is None else dict(_images(registry, os.path.dirname(path)))
-
-
-def _images(element: Element, folder: str, parent: str = "") -> t.Iterator[tuple[str, Image]]:
-    for child in element:
-        uuid, location = listings.identity(child.get("uuid")), child.get("location")
-        if uuid:
-            path = os.path.normpath(os.path.join(folder, location)) if location else ""
-            yield uuid, Image(path, parent, child.findtext(tag("Description")) or "")
-        yield from _images(child, folder, uuid)
-
-
 def parse(text: bytes | str, path: str) -> SettingsFile:
     """The text of the settings file at that path."""
     machine = machine_in(text)
@@ -149,8 +121,7 @@ def parse(text: bytes | str, path: str) -> SettingsFile:
     if hardware is None:
         raise VirtualBoxError("the settings file of the VM has no Hardware element")
     find = _finder(machine)
-    registry = machine.find(tag("MediaRegistry"))
-    images = {} if registry is None else dict(_images(registry, os.path.dirname(path)))
+    images = registry.images_of(machine.find(tag("MediaRegistry")), path)
     data = dict(_pairs(machine, "ExtraData/ExtraDataItem"))
     scalars = settings.in_file(find)
     chipset = dict(scalars)["chipset"]
@@ -199,7 +170,7 @@ def _finder(machine: Element) -> fields.Find:
     for place in places:
         first: dict[str, Element] = {}
         for element in place:
-            name = element.tag[len(NAMESPACE) :]
+            name = element.tag[len(listings.NAMESPACE) :]
             if name in SEVERAL:
                 name = f"{name}[{element.get(SEVERAL[name])}]"
             first.setdefault(name, element)
@@ -274,7 +245,7 @@ def _nic(number: int, adapter: Element) -> devices.Nic:
     )
     if adapter.get("enabled") != "true":
         return nic.switched_off()
-    modes = ((child, child.tag[len(NAMESPACE) :]) for child in adapter)
+    modes = ((child, child.tag[len(listings.NAMESPACE) :]) for child in adapter)
     mode = next(((child, name) for child, name in modes if name in NETWORKS), None)
     return replace(
         nic,
@@ -305,7 +276,7 @@ def _controllers(hardware: Element) -> t.Iterator[devices.Controller]:
         yield devices.Controller(item.get("name", ""), **found)
 
 
-def _devices(hardware: Element, images: t.Mapping[str, Image]) -> t.Iterator[Device]:
+def _devices(hardware: Element, images: t.Mapping[str, registry.Image]) -> t.Iterator[Device]:
     for controller in _storage(hardware):
         for item in controller.iterfind(tag("AttachedDevice")):
             image = item.find(tag("Image"))
@@ -320,7 +291,7 @@ def _devices(hardware: Element, images: t.Mapping[str, Image]) -> t.Iterator[Dev
             yield Device(attachment, uuid)
 
 
-def _ancestors(uuid: str, images: t.Mapping[str, Image]) -> t.Iterator[str]:
+def _ancestors(uuid: str, images: t.Mapping[str, registry.Image]) -> t.Iterator[str]:
     """The paths of the images below one, as far as they are in the list."""
     above = images.get(uuid)
     while above is not None:

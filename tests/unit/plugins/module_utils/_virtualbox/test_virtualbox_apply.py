@@ -36,6 +36,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
     plan as medium_planner,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.model import (
+    Medium,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     apply,
     model,
@@ -353,9 +356,7 @@ def test_an_interrupted_removal_can_be_finished(script, tmp_path):
 
 
 def medium_plan(path):
-    return medium_planner.plan_medium(
-        None, medium_planner.MediumWish(model.Medium(path, size_mb=8))
-    )
+    return medium_planner.plan_medium(None, medium_planner.MediumWish(Medium(path, size_mb=8)))
 
 
 def test_a_medium_that_cannot_be_made_leaves_nothing(script, tmp_path):
@@ -396,7 +397,7 @@ def test_a_medium_whose_making_hangs_leaves_its_note(script, tmp_path):
     assert notes.read()
     script.expect("list", "hdds").expect(*plan.actions[0].argv)
     again = medium_planner.plan_medium(
-        None, medium_planner.MediumWish(model.Medium(path, size_mb=8)), True
+        None, medium_planner.MediumWish(Medium(path, size_mb=8)), True
     )
     medium_apply.apply_medium(script.client(), again, path, notes)
     assert not notes.read()

@@ -12,6 +12,9 @@ import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import (
     listings,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    registry,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     read,
     read_file,
@@ -26,7 +29,7 @@ def recorded_media(recorded) -> dict:
     found = {}
     for name in ("base", "clone", "hostile"):
         path = listings.vm_info(recorded(f"showvminfo_{name}"))["CfgFile"]
-        images = settings_file.images_in(recorded(f"settings_{name}").encode(), path)
+        images = registry.images_in(recorded(f"settings_{name}").encode(), path)
         found.update((uuid, image.path) for uuid, image in images.items())
     return found
 

@@ -24,13 +24,13 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     read,
     vdi,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.model import (
+    TYPES,
+    Medium,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.plan import (
     MediumWish,
     plan_medium,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import (
-    MEDIUM_TYPES,
-    Medium,
 )
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -379,7 +379,7 @@ WISHES = st.builds(
     wish,
     path=st.sampled_from(["/d.vdi", "/other/e.vdi"]),
     size_mb=st.integers(100, 200),
-    type=st.sampled_from([None, *MEDIUM_TYPES]),
+    type=st.sampled_from([None, *TYPES]),
     description=st.none() | st.text(max_size=8),
     compact=st.booleans(),
     in_place=st.booleans(),
@@ -389,7 +389,7 @@ ACTUAL = st.none() | st.builds(
     st.just(DISK),
     description=st.text(max_size=8),
     unused_mb=st.integers(0, 9),
-    type=st.sampled_from(MEDIUM_TYPES),
+    type=st.sampled_from(TYPES),
 )
 
 

@@ -12,6 +12,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox imp
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.model import (
+    Medium,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.plan import (
     MediumWish,
     plan_medium,
@@ -814,13 +817,13 @@ def test_a_new_vm_needs_no_second_plan(wanted):
 
 # --- media ------------------------------------------------------------------------------------
 
-DISK = model.Medium("/d.vdi", "u1", "", "vdi", "standard", 100, "normal")
+DISK = Medium("/d.vdi", "u1", "", "vdi", "standard", 100, "normal")
 
 
 def medium_wish(state="present", path="/d.vdi", **fields):
     names = set(MediumWish.__dataclass_fields__)
     own = {key: value for key, value in fields.items() if key in names}
-    medium = model.Medium(path, **{key: value for key, value in fields.items() if key not in names})
+    medium = Medium(path, **{key: value for key, value in fields.items() if key not in names})
     return MediumWish(medium, state=state, **own)
 
 
