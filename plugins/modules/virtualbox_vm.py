@@ -173,6 +173,12 @@ options:
       cable_connected:
         description: Whether the cable is plugged in.
         type: bool
+      speed_kbit_per_second:
+        description:
+          - Speed of the card that the guest is told, 0 to 4294967295. V(0) is the usual one of its
+            O(nics[].adapter_type).
+          - It limits nothing; see O(nics[].bandwidth_group) for that.
+        type: int
       port_forwards:
         description:
           - Ports of the host that lead into the guest. Only if O(nics[].type=nat).

@@ -132,6 +132,10 @@ class Nic:
     )
     # Of the driver of a generic card.
     properties: tuple[tuple[str, str], ...] | None = None
+    # Reported to the guest; 0: the usual one of the adapter type.
+    speed_kbit_per_second: int | None = row(
+        "--nic-speed", "nicspeed", place="Adapter.speed=0", kind="int", between=(0, 4294967295)
+    )
 
     def switched_off(self) -> Nic:
         """VirtualBox hides what a NIC that is off has, and brings it back with the next type."""
