@@ -337,9 +337,10 @@ def download_release(wish: Wish, work: Path, fetcher: Fetcher) -> None:
     url, packed = crictl_url(wish), work / "crictl.tar.gz"
     fetcher.fetch(url, packed, published_sum(url))
     with tarfile.open(packed) as archive, (work / "bin/crictl").open("wb") as target:
-        member = archive.extractfile("crictl")
+        names = archive.getnames()
+        member = archive.extractfile("crictl") if "crictl" in names else None
         if member is None:
-            raise BuildError(f"wanted: crictl in {url}; found: no such file")
+            raise BuildError(f"wanted: the file crictl in {url}; found: {', '.join(names)[:80]}")
         shutil.copyfileobj(member, target)
     (work / "bin/crictl").chmod(0o755)
     wanted = build.run(
@@ -381,12 +382,24 @@ def missing_for_download(wish: Wish) -> str:
             return ""
         check_trust(wish.releases, "kubernetes_archive_release_url")
         check_trust(wish.crictl, "kubernetes_archive_crictl_url")
-        read_url(f"{tool_url(wish, 'kubeadm')}.sha256", PROBE_SECONDS)
+        for url in (tool_url(wish, "kubeadm"), crictl_url(wish)):
+            read_url(f"{url}.sha256", PROBE_SECONDS)
+        ask_registry(wish.registry)
     except UnreachableError as error:
         return f"{error.args[0]}, so it cannot be downloaded"
     if not shutil.which("skopeo"):
         return "skopeo, which fetches images, is not installed (apt-get install skopeo)"
     return ""
+
+
+def ask_registry(registry: str) -> None:
+    """One that asks for a login answers too: skopeo gets what it needs."""
+    scheme = "http" if on_this_machine(f"//{registry}") else "https"
+    try:
+        read_url(f"{scheme}://{registry.partition('/')[0]}/v2/", PROBE_SECONDS)
+    except UnreachableError as error:
+        if not isinstance(error.__cause__, urllib.error.HTTPError):
+            raise
 
 
 def processors() -> int:

@@ -187,17 +187,38 @@ def test_another_version_can_be_downloaded(mirror: Mirror, tmp_path: Path) -> No
         make(wish(tmp_path, mirror.url, version="1.2.3"))
 
 
+def release(mirror: Mirror, tmp_path: Path, **more: Any) -> Any:
+    """A wish for releases, whose sums are there."""
+    host = mirror.url.removeprefix("http://")
+    given = {"releases": mirror.url, "registry": host, "crictl": f"{mirror.url}/crictl", **more}
+    made = wish(tmp_path, **given)
+    for url in (archive.tool_url(made, "kubeadm"), archive.crictl_url(made)):
+        path = mirror.folder / f"{url}.sha256".removeprefix(f"{mirror.url}/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("0" * 64)
+    return made
+
+
 def test_skopeo_is_needed_for_releases(
     mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = wish(tmp_path, releases=mirror.url)
-    path = mirror.folder / archive.tool_url(release, "kubeadm.sha256").removeprefix(
-        mirror.url + "/"
-    )
-    path.parent.mkdir(parents=True)
-    path.write_text("0" * 64)
+    skopeo = tmp_path / "skopeo"
+    skopeo.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "skopeo, which fetches images, is not installed" in archive.plan(release)["say"]
+    assert archive.plan(release(mirror, tmp_path))["source"] == "download"
+    skopeo.unlink()
+    said = archive.plan(release(mirror, tmp_path))["say"]
+    assert "skopeo, which fetches images, is not installed" in said
+
+
+@pytest.mark.parametrize("option", ["registry", "crictl", "releases"])
+def test_everything_is_asked_before_a_download_begins(
+    mirror: Mirror, nobody: str, tmp_path: Path, option: str
+) -> None:
+    silent = nobody.removeprefix("http://") if option == "registry" else nobody
+    chosen = archive.plan(release(mirror, tmp_path, **{option: silent}))
+    assert chosen["source"] == "build"
+    assert f"because {nobody}/" in chosen["say"]
 
 
 @pytest.mark.parametrize("option", ["mirror", "releases", "crictl"])
