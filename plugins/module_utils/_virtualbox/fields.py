@@ -72,6 +72,11 @@ class Field:
         return element, attribute, default if equals else None
 
     @functools.cached_property
+    def usual(self) -> t.Any:
+        """What it means that the settings file has none."""
+        return self.value(self.source[2] or "")
+
+    @functools.cached_property
     def _known(self) -> dict[str, t.Any]:
         return {argument.lower(): word for word, argument in self.words} | dict(self.shown)
 
@@ -146,9 +151,10 @@ def in_file(table: Table, find: Find) -> dict[str, t.Any]:
     for item in rows(table):
         element, attribute, default = item.source
         text = find(element, attribute) if attribute else None
-        text = default if text is None else text
         if text is not None:
             found[item.name] = item.value(text)
+        elif default is not None:
+            found[item.name] = item.usual
     return found
 
 

@@ -178,8 +178,11 @@ def _finder(machine: Element) -> fields.Find:
             found.setdefault(name, []).append(element)
 
     def find(name: str, attribute: str) -> str | None:
-        shown = (element.get(attribute) for element in found.get(name, ()))
-        return next((text for text in shown if text is not None), None)
+        for element in found.get(name, ()):
+            text = element.get(attribute)
+            if text is not None:
+                return text
+        return None
 
     return find
 
