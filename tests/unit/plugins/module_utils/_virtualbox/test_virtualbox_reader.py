@@ -48,24 +48,32 @@ def test_linked_clone(vm):
     assert found.groups == ("/lab",)
     assert found.folder == "/srv/virtualbox/vms/lab/gate01"
     assert model.base_folder(found) == "/srv/virtualbox/vms"
-    assert found.nics[0] == devices.Nic(
-        1,
-        "nat",
-        None,
-        "virtio",
-        "02:5e:00:00:00:01",
-        True,
-        (
+    first = {
+        "number": 1,
+        "type": "nat",
+        "network": None,
+        "adapter_type": "virtio",
+        "mac": "02:5e:00:00:00:01",
+        "cable_connected": True,
+        "port_forwards": (
             devices.PortForward("dns", "udp", "", 5353, "10.0.2.15", 53),
             devices.PortForward("ssh", "tcp", "127.0.0.1", 2270, "", 22),
         ),
-        "deny",
-        "",
-        (),
-    )
-    assert found.nics[1] == devices.Nic(
-        2, "internal", "lab-edge", "virtio", "02:5e:00:00:00:02", False, (), "deny", "", ()
-    )
+        "promiscuous": "deny",
+        "bandwidth_group": "",
+        "properties": (),
+    }
+    second = {
+        **first,
+        "number": 2,
+        "type": "internal",
+        "network": "lab-edge",
+        "mac": "02:5e:00:00:00:02",
+        "cable_connected": False,
+        "port_forwards": (),
+    }
+    for nic, expected in zip(found.nics, (first, second)):
+        assert {name: getattr(nic, name) for name in expected} == expected
     assert found.nics[2].type == "none"
     assert [rule.name for rule in found.nics[2].port_forwards] == ["kept"]
     assert found.serial_ports[:3] == (
