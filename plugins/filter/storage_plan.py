@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.virtual.datacenter.plugins.plugin_utils.storage_plan import (
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._storage_plan.inputs import (
     questions,
+)
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._storage_plan.plan import (
     storage_plan,
 )
 

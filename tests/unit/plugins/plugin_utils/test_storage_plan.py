@@ -9,13 +9,17 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.plugin_utils.storage_plan import (
-    NEW_TAG,
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._storage_plan.devices import (
     partition_path,
+)
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._storage_plan.inputs import (
     questions,
+)
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._storage_plan.mounts import NEW_TAG
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._storage_plan.plan import (
     storage_plan,
 )
-from ansible_collections.virtual.datacenter.plugins.plugin_utils.storage_sizes import (
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._storage_plan.sizes import (
     extents_of,
     human,
     parse_size,
