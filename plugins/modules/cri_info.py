@@ -66,7 +66,7 @@ EXAMPLES = r"""
     wait_seconds: 60
   register: runtime
 
-- name: Insist on it
+- name: Fail if it is not ready
   ansible.builtin.assert:
     that: runtime.ready
     fail_msg: "{{ runtime.problem }}"

@@ -49,7 +49,7 @@ def killed_and_run_again(installed: Path) -> Iterator[datacenter.Run]:
     """
     datacenter.destroy()
     try:
-        interrupt.kill_in_layer(6, 25)
+        interrupt.kill_in_layer("control plane", 25)
         yield datacenter.installed_site(installed)
     finally:
         datacenter.destroy()

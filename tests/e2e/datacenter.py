@@ -29,6 +29,19 @@ RECAP = re.compile(
 )
 
 
+LAYERS = (
+    "preflight",
+    "machines",
+    "gateway",
+    "base",
+    "load balancer",
+    "runtime",
+    "control plane",
+    "workers",
+    "verify",
+)
+
+
 @dataclass
 class Run:
     """One finished ansible-playbook run."""

@@ -22,8 +22,8 @@ def test_the_installed_collection_ends_what_a_killed_run_of_the_checkout_began(
     finished: datacenter.Run,
 ) -> None:
     assert f"Data center {datacenter.NAME} is verified." in finished.output
-    for layer in range(9):
-        assert f"Layer {layer} of 8" in finished.output
+    for layer in datacenter.LAYERS:
+        assert f"PLAY [Layer {layer} | " in finished.output
 
 
 @pytest.mark.usefixtures("finished")
