@@ -113,7 +113,7 @@ def limited(
 
 
 def _run(command: list[str], env: dict[str, str], stdin: str, seconds: float) -> Answer:
-    done = subprocess.run(
+    done = subprocess.run(  # pylint: disable=ansible-bad-function
         command,
         input=stdin,
         capture_output=True,

@@ -160,7 +160,7 @@ class Ports(Service):
     def start(self) -> None:
         log = os.path.join(self.directory, "forwarder.log")
         with open(log, "w", encoding="utf-8") as errors:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # pylint: disable=ansible-bad-function
                 [sys.executable, *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

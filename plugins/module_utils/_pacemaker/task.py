@@ -77,7 +77,7 @@ class Task(change.Task):
             f"longer there, a constraint for example; remove that first. crm_verify says: {faults}"
         )
 
-    def carry_out(self, made: Plan) -> None:
+    def carry_out(self, plan: Plan) -> None:
         """All changes of the plan in one step."""
         self.client.change(self.old.text(), self.new.text())
 

@@ -61,7 +61,7 @@ class Call:
 
     def __init__(self, argv: t.Sequence[str]) -> None:
         # VBOX_USER_HOME and VBOX_IPC_SOCKETID choose the world of the client and must reach it.
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
             list(argv),
             env=dict(os.environ, LC_ALL="C.UTF-8", LANG="C.UTF-8", LANGUAGE="C"),
             stdin=subprocess.DEVNULL,

@@ -118,7 +118,8 @@ def same(*words: str) -> Words:
 
 def row(flag: str = "", key: str = "", **more: t.Any) -> t.Any:
     """A field of a dataclass that is an option; None is unknown or left alone."""
-    return dataclasses.field(default=None, metadata={ROW: Field("", flag, key, **more)})
+    made = {ROW: Field("", flag, key, **more)}
+    return dataclasses.field(default=None, metadata=made)  # pylint: disable=invalid-field-call
 
 
 def rows(table: Table) -> tuple[Field, ...]:
@@ -126,7 +127,7 @@ def rows(table: Table) -> tuple[Field, ...]:
     return table if isinstance(table, tuple) else _rows_of(table)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def _rows_of(table: type) -> tuple[Field, ...]:
     return tuple(
         dataclasses.replace(item.metadata[ROW], name=item.name)

@@ -166,10 +166,9 @@ def registered_below(folders: t.Sequence[str]) -> list[str]:
 
 def clean_import(client: Client, note: Note, journal: Journal) -> None:
     """Remove the VMs, disks and folders of an interrupted import; may be repeated."""
-    busy: VirtualBoxError | None = None
+    busy: list[VirtualBoxError] = []
 
     def removed() -> bool:
-        nonlocal busy
         try:
             for uuid in registered_below(note["folders"]):
                 _unregister(client, uuid, note["folders"])
@@ -183,12 +182,12 @@ def clean_import(client: Client, note: Note, journal: Journal) -> None:
                 "VBOX_E_OBJECT_IN_USE",
             ):
                 raise
-            busy = error
+            busy.append(error)
             return False
         return True
 
-    if not client.wait_until(removed, client.timeout * SLOW_FACTOR) and busy is not None:
-        raise busy
+    if not client.wait_until(removed, client.timeout * SLOW_FACTOR) and busy:
+        raise busy[-1]
     journal.end()
 
 

@@ -28,7 +28,7 @@ class Image:
     description: str
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def tag(path: str) -> str:
     """A path of elements as ElementTree takes it."""
     return re.sub(r"\w+", lambda name: listings.NAMESPACE + name.group(), path)
