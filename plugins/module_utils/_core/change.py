@@ -13,8 +13,11 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
+
+if t.TYPE_CHECKING:
+    # Plugins of the controller use the actions too, and are no modules.
+    from ansible.module_utils.basic import AnsibleModule
 
 # How often an action that broke off in the middle is looked at again and finished.
 ATTEMPTS = 3

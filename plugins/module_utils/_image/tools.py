@@ -77,8 +77,10 @@ class Tools:
         try:
             return self.run([*enter, self.work, *pairs, "--", *argv], stdin)
         except TaskError as error:
-            text = str(error)
-            at = text.find(" failed (")
-            raise TaskError(
-                f"{' '.join(argv)[:200]}{text[at:]}", error_code=error.error_code
-            ) from error
+            if error.rc is None:
+                raise
+            # Without the words that only lead into the image.
+            said = (error.stderr.strip() or error.stdout.strip())[-2000:]
+            error.message = f"{' '.join(argv)[:200]} failed ({error.rc}): {said}"
+            error.cmd = list(argv)
+            raise
