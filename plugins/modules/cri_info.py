@@ -129,7 +129,10 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import time_limit
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.command import (
+    ExpiredError,
+    limited,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import cri
 
 POLL_SECONDS = 0.5
@@ -163,8 +166,8 @@ class Asker:
     def run(self, *argv: str) -> str:
         look_at = "the unit of the container runtime, as by journalctl -u containerd"
         try:
-            rc, out, err = time_limit.run(self.module.run_command, argv, self.timeout + 2, look_at)
-        except time_limit.ExpiredError as error:
+            rc, out, err = limited(self.module.run_command, argv, self.timeout + 2, look_at)
+        except ExpiredError as error:
             raise SilentError(str(error)) from error
         if rc != 0:
             raise SilentError(cri.complaint(err.strip() or out))

@@ -149,7 +149,11 @@ from contextlib import contextmanager
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files import pending
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, time_limit
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.command import (
+    ExpiredError,
+    limited,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import archive as model
 from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes.archive import (
     ArchiveError,
@@ -293,8 +297,8 @@ class Images:
     def run(self, *argv: str, seconds: int = 120) -> str:
         command = [*self.argv, "images", *argv]
         try:
-            rc, out, err = time_limit.run(self.module.run_command, command, seconds, LOOK_AT)
-        except time_limit.ExpiredError as error:
+            rc, out, err = limited(self.module.run_command, command, seconds, LOOK_AT)
+        except ExpiredError as error:
             raise ArchiveError(str(error)) from error
         if rc != 0:
             raise ArchiveError(f"ctr images {argv[0]} failed: {(err or out).strip()}")
