@@ -12,7 +12,9 @@ make of recorded answers is compared with what they make of them after one place
 from __future__ import annotations
 
 import copy
+import functools
 import importlib
+import operator
 import sys
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -49,6 +51,12 @@ FIXTURES = ROOT / "tests/unit/plugins/module_utils/_virtualbox/fixtures"
 TARGET = ROOT / "docs" / "virtualbox_options.md"
 UUID = "11111111-1111-4111-8111-111111111111"
 DASH = "-"
+USUAL = {
+    "bool": (False, True),
+    "int": (5, 4),
+    "path": ("/a", "/b"),
+    "dict": ({"a": "1"}, {"a": "2"}),
+}
 FILE = "settings file"
 # The tables of a VM by what stands before the names of their options.
 VM_TABLES: dict[str, fields.Table] = {
@@ -70,6 +78,12 @@ IN_FILE = (
 )
 
 Params = t.Dict[str, t.Any]
+# By option: two ways to give it; None: two usual values of its type.
+Probes = t.Dict[str, t.Optional[t.Tuple[t.Any, t.Any]]]
+
+
+def usual(names: str, prefix: str = "") -> Probes:
+    return {prefix + name: None for name in names.split()}
 
 
 # --- what the planners do -------------------------------------------------------------------------
@@ -81,8 +95,8 @@ class Subject:
 
     # The least that makes a new object.
     base: Params
-    # By option: two ways to give it. A plain value stands for the option alone.
-    probes: dict[str, tuple[t.Any, t.Any]]
+    # A plain value stands for the option alone.
+    probes: Probes
     # From parameters and the object, or None, to a plan.
     plan: t.Callable[[SimpleNamespace, t.Any], t.Any]
     # The object as it is while it runs, if it can.
@@ -105,6 +119,13 @@ def options_of(name: str) -> dict[str, Params]:
 
     walk(module.OPTIONS, "")
     return found
+
+
+def values(name: str, subject: Subject, option: str) -> tuple[t.Any, t.Any]:
+    """The two ways to give an option."""
+    spec = options_of(name)[option]
+    one, other = (spec.get("choices") or USUAL.get(spec["type"]) or "ab")[:2]
+    return subject.probes[option] or (other, one)
 
 
 def given(subject: Subject, option: str, value: t.Any, without: bool = False) -> Params:
@@ -143,7 +164,7 @@ def calls(plan: t.Any) -> list[tuple[str, ...]]:
 
 def created(name: str, subject: Subject, option: str) -> str:
     """Whether a new object gets it."""
-    first = subject.probes[option][0]
+    first = values(name, subject, option)[0]
     container, _dot, leaf = option.rpartition(".")
     if leaf in (subject.items.get(container, {}) if container else subject.base):
         return "yes"
@@ -158,7 +179,7 @@ def created(name: str, subject: Subject, option: str) -> str:
 
 def changed(name: str, subject: Subject, option: str) -> tuple[str, str]:
     """Whether it is changed in place, and whether the VM has to be off for it."""
-    first, second = subject.probes[option]
+    first, second = values(name, subject, option)
     made = subject.plan(namespace(name, given(subject, option, first)), None).after
     wish = namespace(name, given(subject, option, second))
     try:
@@ -200,37 +221,18 @@ def other_values(value: t.Any) -> t.Iterator[t.Any]:
     elif isinstance(value, int):
         yield from (value + 1, value + 1024)
     elif isinstance(value, str):
-        words = {"on": "off", "off": "on", "1": "0", "0": "1", "true": "false", "false": "true"}
+        words = {"1": "0", "0": "1", "true": "false", "false": "true"}
         yield words.get(value, f"{value}x")
-        yield from ("7", "10.77.0.7", "0x03e8,4", "file,/other", "02AABBCCDD77", "AllowAll")
-        yield from ("fixed", "DVD", "hdd")
-        if "," in value:
-            yield value.replace("tcp", "udp")
+        yield from ("7", "10.77.0.7", "fixed")
 
 
-def changes(data: t.Any, label: str = "") -> t.Iterator[tuple[str, t.Callable[[t.Any], None]]]:
-    """For every value inside nested data: its place in words, and what puts another one there."""
-    if isinstance(data, dict):
-        places: t.Iterable[tuple[t.Any, t.Any]] = data.items()
-    elif isinstance(data, list):
-        places = enumerate(data)
-    else:
-        return
-    for key, value in places:
-        below = label if isinstance(data, list) or isinstance(key, int) else f"{label}{key} "
+def changes(data: t.Any, path: tuple[t.Any, ...] = ()) -> t.Iterator[tuple[t.Any, ...]]:
+    """For every value inside nested data: its path with another value at the end."""
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data):
         if isinstance(value, (dict, list)):
-            yield from changes(value, below)
-            continue
-        for other in other_values(value):
-
-            def put(inside: t.Any, key: t.Any = key, other: t.Any = other) -> None:
-                inside[key] = other
-
-            yield below.strip(), lambda copied, put=put, data=data: put(_twin(copied, data))
-
-
-def _twin(copied: tuple[t.Any, dict[int, t.Any]], original: t.Any) -> t.Any:
-    return copied[1][id(original)]
+            yield from changes(value, (*path, key))
+        else:
+            yield from ((*path, key, other) for other in other_values(value))
 
 
 # By path of a description: places that it comes from, and how many paths each of them touches.
@@ -243,15 +245,15 @@ def influences(
     """What of a description becomes another when one place of the data does."""
     plain = sorted(flat(build(data)))
     touched: dict[str, set[str]] = {}
-    for place, put in changes(data):
-        memo: dict[int, t.Any] = {}
-        twin = copy.deepcopy(data, memo)
-        put((twin, memo))
+    for *path, key, other in changes(data):
+        twin = copy.deepcopy(data)
+        functools.reduce(operator.getitem, path, twin)[key] = other
+        place = " ".join(part for part in (*path, key) if isinstance(part, str))
         try:
             now = sorted(flat(build(twin)))
         except (ValueError, KeyError, IndexError, errors.VirtualBoxError):
             continue
-        touched.setdefault(place, set()).update(path for path, _value in set(plain) ^ set(now))
+        touched.setdefault(place, set()).update(shown for shown, _value in set(plain) ^ set(now))
     found: Touched = {}
     for place, paths in touched.items():
         for path in paths:
@@ -462,10 +464,11 @@ def plan_host_only(task: SimpleNamespace, actual: t.Any) -> t.Any:
     return host_only_plan.plan(wish, [actual] if actual else [])
 
 
+RULE = {"name": "a", "host_port": 1, "guest_port": 1}
 # What a list of items needs beside the option.
 VM_ITEMS: dict[str, Params] = {
     "nics": {"number": 1, "type": "nat"},
-    "nics.port_forwards": {"name": "a", "host_port": 1, "guest_port": 1},
+    "nics.port_forwards": RULE,
     "storage_controllers": {"name": "C", "type": "sata"},
     "storage_attachments": {"controller": "C", "port": 0, "type": "hdd", "medium": "/a.vdi"},
     "serial_ports": {"number": 1, "mode": "disconnected"},
@@ -474,50 +477,34 @@ VM_ITEMS: dict[str, Params] = {
 }
 GENERIC = {"type": "generic", "network": "d"}
 # Options without a row, and rows of which not every value goes alone.
-VM_PROBES: dict[str, tuple[t.Any, t.Any]] = {
+VM_PROBES: Probes = {
+    **usual("managed_by extra_data guest_properties"),
+    **usual("protocol host_port guest_port", "nics.port_forwards."),
+    **usual("medium", "storage_attachments."),
+    **usual("host_path read_only auto_mount mount_point", "shared_folders."),
+    **usual("limit_kib_per_second", "bandwidth_groups."),
+    "memory_mb": (64, 128),
     "os_type": ("Debian", "Debian_64"),
     "groups": (["/a"], ["/b"]),
-    "managed_by": ("a", "b"),
     "address": ("10.0.0.1", "10.0.0.2"),
     "boot_order": (["disk"], ["net"]),
-    "extra_data": ({"a": "1"}, {"a": "2"}),
-    "guest_properties": ({"a": "1"}, {"a": "2"}),
     "nics.type": ("nat", "not_attached"),
     "nics.network": tuple({"type": "internal", "network": name} for name in "ab"),
     "nics.mac": ("02:00:00:00:00:01", "02:00:00:00:00:02"),
     "nics.properties": tuple({**GENERIC, "properties": {"a": value}} for value in "12"),
-    "nics.port_forwards.protocol": ("udp", "tcp"),
     "nics.port_forwards.host_address": ("127.0.0.2", "127.0.0.3"),
-    "nics.port_forwards.host_port": (1, 2),
     "nics.port_forwards.guest_address": ("10.0.2.15", "10.0.2.16"),
-    "nics.port_forwards.guest_port": (1, 2),
     "storage_attachments.type": ("dvd", "hdd"),
-    "storage_attachments.medium": ("/a.vdi", "/b.vdi"),
     "storage_attachments.size_mb": (8, 9),
     "serial_ports.mode": ("disconnected", "off"),
     "serial_ports.path": tuple({"mode": "file", "path": path} for path in ("/a", "/b")),
-    "bandwidth_groups.limit_kib_per_second": (1, 2),
-    "shared_folders.host_path": ("/a", "/b"),
-    "shared_folders.read_only": (True, False),
-    "shared_folders.auto_mount": (True, False),
-    "shared_folders.mount_point": ("/a", "/b"),
 }
 
 
-def probe(item: fields.Field) -> tuple[t.Any, t.Any]:
-    """Two values that an option of a row can have."""
-    if item.kind == "int":
-        low = item.between[0] if item.between else 1
-        return low, low + 1
-    if item.words:
-        return item.choices[0], item.choices[1]
-    return (True, False) if item.type == "bool" else ("a", "b")
-
-
-def vm_probes() -> dict[str, tuple[t.Any, t.Any]]:
-    """The rows give their own; options of a VM that a task cannot name have none."""
+def vm_probes() -> Probes:
+    """All rows that a task can name, and the options without a row."""
     found = {
-        prefix + item.name: probe(item)
+        prefix + item.name: None
         for prefix, table in VM_TABLES.items()
         for item in fields.rows(table)
         if prefix + item.name in options_of("virtualbox_vm")
@@ -555,13 +542,8 @@ SUBJECTS = {
     "virtualbox_medium": Subject(
         {"path": "/d.vdi", "size_mb": 8},
         {
-            "format": ("vmdk", "vdi"),
-            "variant": ("fixed", "standard"),
+            **usual("format variant source_path type description moved_from"),
             "size_mb": (8, 9),
-            "source_path": ("/a.raw", "/b.raw"),
-            "type": ("immutable", "writethrough"),
-            "description": ("a", "b"),
-            "moved_from": ("/a.vdi", "/b.vdi"),
             "compact": (False, True),
         },
         plan_medium,
@@ -573,25 +555,16 @@ SUBJECTS = {
         {
             "network": ("10.9.0.0/24", "10.8.0.0/24"),
             "dhcp_enabled": (False, True),
-            "ipv6_enabled": (True, False),
+            **usual("ipv6_enabled ipv6_default_route loopbacks.offset"),
             "ipv6_prefix": ("fd00:1::/64", "fd00:2::/64"),
-            "ipv6_default_route": (True, False),
             "enabled": (False, True),
-            "port_forwards.protocol": ("udp", "tcp"),
+            **usual("protocol host_port guest_port", "port_forwards."),
             "port_forwards.host_address": ("127.0.0.2", "127.0.0.3"),
-            "port_forwards.host_port": (1, 2),
             "port_forwards.guest_address": ("10.9.0.5", "10.9.0.6"),
-            "port_forwards.guest_port": (1, 2),
-            "loopbacks.offset": (2, 3),
         },
         lambda task, actual: nat_plan.plan(task.module.make_wish(task.params), actual),
         items={
-            "port_forwards": {
-                "name": "p",
-                "host_port": 1,
-                "guest_address": "10.9.0.5",
-                "guest_port": 1,
-            },
+            "port_forwards": {**RULE, "guest_address": "10.9.0.5"},
             "loopbacks": {"address": "127.0.0.1", "offset": 2},
         },
         sources=lambda: global_sources("NATNetwork"),
@@ -655,10 +628,8 @@ SUBJECTS = {
             "manifest": ({"manifest": False, "state": "exported", "vms": ["vm"]},) * 2,
             "name": ("a", "b"),
             "groups": (["/a"], ["/b"]),
-            "cpus": (1, 2),
-            "memory_mb": (64, 128),
+            **usual("cpus memory_mb mac_policy"),
             "managed_by": ("a", "a"),
-            "mac_policy": ("keep_all", "keep_nat"),
         },
         plan_appliance,
     ),
