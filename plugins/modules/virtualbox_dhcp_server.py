@@ -116,7 +116,7 @@ options:
             choices: [mac, mac_wildcard]
             required: true
           value:
-            description: What it has to be.
+            description: The value to match, as the kind of the condition takes it.
             type: str
             required: true
           include:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The VirtualBox that this process talks to: another user or environment has another one."""
+"""The instance of VirtualBox that this process uses: each user, home and IPC socket has its own."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def _settings_files(first: str) -> t.Iterator[str]:
 
 
 def look_up(uuid: str, read: t.Callable[[bytes, str], Told | None], first: str = "") -> Told | None:
-    """What is told of an image in the settings of VirtualBox, or of any VM; None: nowhere.
+    """Search VirtualBox.xml and all settings files of VMs for an image; None if none names it.
 
     `read` looks into the text and path of one file. Files that cannot be read tell nothing: VMs
     without them are for the modules for VMs to complain about.

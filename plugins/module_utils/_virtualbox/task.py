@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all modules for VirtualBox share: options and the client."""
+"""The base of a run of every module for VirtualBox: its common options and the client."""
 
 from __future__ import annotations
 

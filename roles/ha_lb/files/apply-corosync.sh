@@ -1,8 +1,8 @@
 #!/bin/sh
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Compares when a file was written with when corosync last read it, so that a run that was
-# interrupted between the two is made good by the next one. Prints what it did.
+# Reloads corosync if its configuration is newer than its last start or reload. This also completes
+# a run that was interrupted between writing and reloading. Prints what it did.
 set -eu
 
 written() { # newest of the files, microseconds

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""VDI files looked into: what VBoxManage tells only by doing it, or only after taking them in."""
+"""Headers of VDI files: VBoxManage shows these values only after it compacted or registered one."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def _check_scope(where: str, scope: Scope) -> None:
     for key in dhcp_model.LEASES:
         seconds = getattr(scope, key)
         if seconds is not None and not 0 <= seconds <= LONGEST_LEASE:
-            raise bad_option(f"{where}: {key} is {seconds}, which is no time")
+            raise bad_option(f"{where}: {key} must be 0 to 4294967295 seconds, found {seconds}")
 
 
 def _check_option(where: str, option: DhcpOption) -> None:
