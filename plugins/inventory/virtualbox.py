@@ -223,16 +223,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
 
     def _read(self, path: str, cache: bool) -> dict[str, t.Any]:
         """From the cache, or from VirtualBox."""
-        names = [field.name for field in dataclasses.fields(virtualbox_records.Wishes)]
-        wishes = virtualbox_records.Wishes(**{name: self.get_option(name) for name in names})
+        names = [field.name for field in dataclasses.fields(virtualbox_records.DesiredObjects)]
+        desired = virtualbox_records.DesiredObjects(
+            **{name: self.get_option(name) for name in names}
+        )
         if not self.get_option("cache"):
-            return virtualbox_records.read(self._client(), wishes)
+            return virtualbox_records.read(self._client(), desired)
         # Another world of VMs, or other questions: other answers.
-        told = json.dumps([recovery.settings_home(), dataclasses.asdict(wishes)])
+        told = json.dumps([recovery.settings_home(), dataclasses.asdict(desired)])
         key = f"{self.get_cache_key(path)}_{hashlib.sha256(told.encode()).hexdigest()[:16]}"
         found = self._cache.get(key) if cache else None
         if not found:
-            found = virtualbox_records.read(self._client(), wishes)
+            found = virtualbox_records.read(self._client(), desired)
             self._cache[key] = found
         return dict(found)
 

@@ -237,7 +237,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.app
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance.plan import (
     AppliancePlan,
-    ApplianceWish,
+    DesiredAppliance,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
@@ -275,15 +275,15 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 
-def make_wish(module: AnsibleModule) -> ApplianceWish:
-    """The task as a wish."""
+def make_desired(module: AnsibleModule) -> DesiredAppliance:
+    """The desired object that the options of a task describe."""
     params = module.params
     path = arguments.absolute(module, "path", params["path"]) or ""
     if not path.lower().endswith((".ova", ".ovf")):
         raise VirtualBoxError(f"{path} must end in .ova or .ovf", error_code="BAD_OPTION")
     if params["name"] == "" or (params["state"] == "exported" and not params["vms"]):
         raise VirtualBoxError("the task names no VM", error_code="BAD_OPTION")
-    return ApplianceWish(
+    return DesiredAppliance(
         path=path,
         state=params["state"],
         folder=arguments.absolute(module, "folder", params["folder"]) or "",
@@ -309,10 +309,10 @@ class Task(arguments.Task):
     """One run of the module."""
 
     def __init__(
-        self, client: Client, wish: ApplianceWish, names: list[str], check_mode: bool
+        self, client: Client, desired: DesiredAppliance, names: list[str], check_mode: bool
     ) -> None:
         super().__init__(client)
-        self.wish = wish
+        self.desired = desired
         self.names = names
         self.check_mode = check_mode
         self.note: appliance_apply.Note = {}
@@ -331,7 +331,7 @@ class Task(arguments.Task):
     # --- export -------------------------------------------------------------------------------
 
     def _plan_export(self) -> AppliancePlan:
-        folder = os.path.dirname(self.wish.path)
+        folder = os.path.dirname(self.desired.path)
         if not os.path.isdir(folder):
             raise VirtualBoxError(f"there is no folder {folder}", error_code="VBOX_E_FILE_ERROR")
         listed = read.list_vms(self.client)
@@ -341,7 +341,7 @@ class Task(arguments.Task):
             if vm is None and self.check_mode:
                 # An earlier task would have made it.
                 vm = model.Vm(name=name, uuid=name, state="poweroff")
-                vm = replace(vm, managed_by=self.wish.managed_by)
+                vm = replace(vm, managed_by=self.desired.managed_by)
             if vm is None:
                 raise VirtualBoxError(
                     f"there is no VM '{name}'", error_code="VBOX_E_OBJECT_NOT_FOUND"
@@ -349,37 +349,39 @@ class Task(arguments.Task):
             self.vms.append(vm)
         if len({vm.name for vm in self.vms}) < len(self.vms):
             raise VirtualBoxError("two of the VMs have one name", error_code="AMBIGUOUS_NAME")
-        self._read_note(Journal(folder, self.wish.path))
+        self._read_note(Journal(folder, self.desired.path))
         torn = self.note.get("phase") == appliance_apply.FINISHING
         try:
-            self.found = ovf.read(self.wish.path)
+            self.found = ovf.read(self.desired.path)
         except VirtualBoxError:
-            if not torn and not self.wish.overwrite:
+            if not torn and not self.desired.overwrite:
                 raise
-            self.found = ovf.Appliance(self.wish.path)
-        return appliance_planner.plan_export(self.vms, self.found, self.wish, bool(self.note), torn)
+            self.found = ovf.Appliance(self.desired.path)
+        return appliance_planner.plan_export(
+            self.vms, self.found, self.desired, bool(self.note), torn
+        )
 
     # --- import -------------------------------------------------------------------------------
 
     def _plan_import(self) -> AppliancePlan:
-        if not self.wish.folder:
+        if not self.desired.folder:
             folder = listings.default_folder(self.client.read("list", "systemproperties"))
-            self.wish = replace(self.wish, folder=folder)
-        self.found = ovf.read(self.wish.path)
+            self.desired = replace(self.desired, folder=folder)
+        self.found = ovf.read(self.desired.path)
         if self.found is None:
-            if not self.check_mode or self.wish.name is None:
+            if not self.check_mode or self.desired.name is None:
                 raise VirtualBoxError(
-                    f"there is no appliance {self.wish.path}", error_code="VBOX_E_FILE_ERROR"
+                    f"there is no appliance {self.desired.path}", error_code="VBOX_E_FILE_ERROR"
                 )
             # An earlier task would have fetched it.
-            system = ovf.System(self.wish.name)
-            self.found = ovf.Appliance(self.wish.path, (system,))
-        self.systems = appliance_planner.wanted_systems(self.found, self.wish)
-        places = appliance_planner.places(self.systems, self.wish)
-        self._read_note(Journal(self.wish.folder, f"import {min(places.values())}"))
+            system = ovf.System(self.desired.name)
+            self.found = ovf.Appliance(self.desired.path, (system,))
+        self.systems = appliance_planner.wanted_systems(self.found, self.desired)
+        places = appliance_planner.places(self.systems, self.desired)
+        self._read_note(Journal(self.desired.folder, f"import {min(places.values())}"))
         half = self.note.get("phase") == appliance_apply.MAKING
         existing, unmarked = self._existing(half)
-        return appliance_planner.plan_import(self.systems, existing, self.wish, half, unmarked)
+        return appliance_planner.plan_import(self.systems, existing, self.desired, half, unmarked)
 
     def _existing(self, half: bool) -> tuple[dict[str, model.Vm], list[str]]:
         """The VMs that are there, without those that an interrupted import has half made."""
@@ -400,7 +402,7 @@ class Task(arguments.Task):
 
     def plan(self) -> AppliancePlan:
         """Read the actual state and plan from it."""
-        return self._plan_export() if self.wish.state == "exported" else self._plan_import()
+        return self._plan_export() if self.desired.state == "exported" else self._plan_import()
 
     def carry_out(self, plan: AppliancePlan) -> None:
         """Apply a plan."""
@@ -409,13 +411,13 @@ class Task(arguments.Task):
             raise AssertionError("the plan comes first")
         for action in plan.actions:
             if action.kind == "export":
-                replaces = self.wish.overwrite or (
+                replaces = self.desired.overwrite or (
                     self.note.get("phase") == appliance_apply.FINISHING
                 )
-                appliance_apply.export(self.client, action, self.wish, journal, replaces)
+                appliance_apply.export(self.client, action, self.desired, journal, replaces)
                 # Written in this run: not once more.
-                self.wish = replace(self.wish, overwrite=False)
-            elif action.kind == "clean" and self.wish.state == "exported":
+                self.desired = replace(self.desired, overwrite=False)
+            elif action.kind == "clean" and self.desired.state == "exported":
                 # What is put in place in part keeps its note until it is done again.
                 if self.note.get("phase") == appliance_apply.MAKING:
                     appliance_apply.clean_export(journal)
@@ -426,8 +428,8 @@ class Task(arguments.Task):
                     self.client,
                     action,
                     self.systems,
-                    appliance_planner.places(self.systems, self.wish),
-                    self.wish,
+                    appliance_planner.places(self.systems, self.desired),
+                    self.desired,
                     journal,
                 )
             elif action.argv:
@@ -449,7 +451,7 @@ class Task(arguments.Task):
 def result(task: Task, outcome: change.Outcome) -> change.Result:
     """What only this module returns."""
     foreseen = outcome.check_mode and outcome.actions
-    imported = task.wish.state == "imported"
+    imported = task.desired.state == "imported"
     appliance = appliance_planner.describe(task.found)
     return {
         "appliance": outcome.after if foreseen and not imported else appliance,
@@ -458,7 +460,7 @@ def result(task: Task, outcome: change.Outcome) -> change.Result:
         "warnings": [
             f"the VM '{vm.name}' exists and is left as it is: {text}"
             for vm in (task.vms if imported and not outcome.actions else ())
-            for text in appliance_planner.differences(vm, task.wish)
+            for text in appliance_planner.differences(vm, task.desired)
         ],
     }
 
@@ -473,7 +475,7 @@ def main() -> None:
     arguments.run_module(
         module,
         lambda client: Task(
-            client, make_wish(module), module.params["vms"] or [], module.check_mode
+            client, make_desired(module), module.params["vms"] or [], module.check_mode
         ),
         result,
     )

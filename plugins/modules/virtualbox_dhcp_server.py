@@ -527,8 +527,8 @@ def make_fixed(given: dict[str, t.Any]) -> dhcp_model.FixedAddress:
     )
 
 
-def make_wish(params: dict[str, t.Any]) -> dhcp_plan.DhcpWish:
-    """The task as a wish."""
+def make_desired(params: dict[str, t.Any]) -> dhcp_plan.DesiredDhcp:
+    """The desired object that the options of a task describe."""
     network = params["network"]
     if params["interface"] is not None:
         network = f"HostInterfaceNetworking-{addresses.name('interface', params['interface'])}"
@@ -541,7 +541,7 @@ def make_wish(params: dict[str, t.Any]) -> dhcp_plan.DhcpWish:
         **{key: params[key] for key in dhcp_plan.CORE},
     )
     # Without a list nothing is named, so nothing is pruned by mistake.
-    return dhcp_plan.DhcpWish(
+    return dhcp_plan.DesiredDhcp(
         server,
         params["state"],
         params["prune_options"],
@@ -572,7 +572,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     arguments.run_module(
-        module, lambda client: dhcp_apply.Task(client, make_wish(module.params)), result
+        module, lambda client: dhcp_apply.Task(client, make_desired(module.params)), result
     )
 
 

@@ -218,8 +218,8 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 
-def make_wish(params: dict[str, t.Any], system: str) -> host_only_plan.HostOnlyWish:
-    """The task as a wish, for an operating system."""
+def make_desired(params: dict[str, t.Any], system: str) -> host_only_plan.DesiredHostOnly:
+    """The desired network that the options describe, on an operating system."""
     kind = host_only_model.NETWORK if system == "Darwin" else host_only_model.INTERFACE
     spelled = {
         key: params[key] and addresses.spelled(params[key]) for key in ("address", "upper_address")
@@ -231,7 +231,7 @@ def make_wish(params: dict[str, t.Any], system: str) -> host_only_plan.HostOnlyW
         enabled=params["enabled"],
         **spelled,
     )
-    return host_only_plan.HostOnlyWish(item, params["state"])
+    return host_only_plan.DesiredHostOnly(item, params["state"])
 
 
 def comparable(item: host_only_model.HostOnly | None) -> dict[str, t.Any]:
@@ -258,7 +258,7 @@ def main() -> None:
     )
     arguments.run_module(
         module,
-        lambda client: host_only_apply.Task(client, make_wish(module.params, platform.system())),
+        lambda client: host_only_apply.Task(client, make_desired(module.params, platform.system())),
         result,
     )
 

@@ -258,8 +258,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     vdi,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.plan import (
+    DesiredMedium,
     MediumPlan,
-    MediumWish,
     plan_medium,
 )
 
@@ -308,20 +308,20 @@ class Task(arguments.Task):
     """One run of the module."""
 
     def __init__(
-        self, client: Client, wish: MediumWish, params: dict[str, t.Any], check_mode: bool
+        self, client: Client, desired: DesiredMedium, params: dict[str, t.Any], check_mode: bool
     ) -> None:
         super().__init__(client)
-        self.wish = wish
+        self.desired = desired
         self.source_format: str = params["source_format"]
         self.source_uuid: str = (params["source_uuid"] or "").lower()
         self.moved_from: str = params["moved_from"] or ""
         self.check_mode = check_mode
         self.actual: model.Medium | None = None
         self.listed: read.Media = []
-        self.journal = Journal(os.path.dirname(wish.medium.path), wish.medium.path)
+        self.journal = Journal(os.path.dirname(desired.medium.path), desired.medium.path)
 
-    def _with_source(self) -> MediumWish:
-        path = self.wish.source_path
+    def _with_source(self) -> DesiredMedium:
+        path = self.desired.source_path
         if self.source_uuid:
             known = [disk for disk in self.listed if disk["UUID"].lower() == self.source_uuid]
             if not known:
@@ -332,17 +332,19 @@ class Task(arguments.Task):
                 )
             path = known[0]["Location"]
         if not path:
-            return self.wish
+            return self.desired
         if not os.path.isfile(path):
             raise VirtualBoxError(
                 f"the source {path} does not exist", error_code="VBOX_E_FILE_ERROR"
             )
         guess = self.source_format == "auto" and not self.source_uuid
         if self.source_format == "raw" or (guess and is_raw(path)):
-            return replace(self.wish, source_raw=True, source_size_mb=os.path.getsize(path) // MIB)
+            return replace(
+                self.desired, source_raw=True, source_size_mb=os.path.getsize(path) // MIB
+            )
         source = read.read_medium(self.client, path, listed=self.listed)
         return replace(
-            self.wish,
+            self.desired,
             source_path=path,
             source_raw=False,
             source_size_mb=source.size_mb if source else None,
@@ -350,15 +352,15 @@ class Task(arguments.Task):
         )
 
     def _read(self, path: str, listed: read.Media) -> model.Medium | None:
-        wanted = self.wish.medium
+        wanted = self.desired.medium
         return read.read_medium(
             self.client,
             path,
             listed=listed,
-            removal=self.wish.state == "absent",
+            removal=self.desired.state == "absent",
             variant=wanted.variant is not None or wanted.type == "shareable",
             description=wanted.description is not None,
-            unused=self.wish.compact,
+            unused=self.desired.compact,
         )
 
     def _note(self) -> dict[str, t.Any]:
@@ -370,12 +372,12 @@ class Task(arguments.Task):
 
     def _find(self, note: dict[str, t.Any]) -> Found:
         """Where the image lies; what is in the way is an error."""
-        path, listed = self.wish.medium.path, self.listed
+        path, listed = self.desired.medium.path, self.listed
         moving = note.get("what") == "move"
         if note.get("what") == "medium":
             # Half made: whatever it says about itself is of no use.
             return Found(None, half_made=True)
-        absent = self.wish.state == "absent"
+        absent = self.desired.state == "absent"
         former = note.get("from", "") if moving else "" if absent else self.moved_from
         if former in ("", path):
             return Found(self._read(path, listed))
@@ -415,45 +417,45 @@ class Task(arguments.Task):
         note = self._note()
         self.listed = read.media(self.client)
         if note.get("what") in ("move", "compact") and not self.check_mode:
-            paths = (self.wish.medium.path, note.get("from", ""))
+            paths = (self.desired.medium.path, note.get("from", ""))
             self.listed = read.wait_until_idle(self.client, paths, self.listed)
         found = self._find(note)
         self.actual = found.medium
-        wish = replace(self.wish, in_place=found.in_place)
-        if self.actual is None and wish.state == "present":
-            wish = self._with_source()
+        desired = replace(self.desired, in_place=found.in_place)
+        if self.actual is None and desired.state == "present":
+            desired = self._with_source()
         try:
-            return self._without_dangling(wish, found.half_made)
+            return self._without_dangling(desired, found.half_made)
         except VirtualBoxError:
             if self.actual is None or not self.actual.locked:
                 raise
             # Said once more, with the names of the VMs that are in the way.
             self.actual = read.with_holders(self.client, self.actual)
-            return plan_medium(self.actual, wish, found.half_made)
+            return plan_medium(self.actual, desired, found.half_made)
 
-    def _without_dangling(self, wish: MediumWish, half_made: bool) -> MediumPlan:
+    def _without_dangling(self, desired: DesiredMedium, half_made: bool) -> MediumPlan:
         """To remove an image, first forget the images on it that went with the folder of a VM."""
         actual = self.actual
-        if actual is None or wish.state != "absent" or not actual.children:
-            return plan_medium(actual, wish, half_made)
+        if actual is None or desired.state != "absent" or not actual.children:
+            return plan_medium(actual, desired, half_made)
         roots = [disk for disk in self.listed if disk["Location"] in actual.children]
         gone = read.dangling(self.client, self.listed, roots)
         lost = [disk["Location"] for disk in gone]
         children = tuple(path for path in actual.children if path not in lost)
-        plan = plan_medium(replace(actual, children=children), wish, half_made)
+        plan = plan_medium(replace(actual, children=children), desired, half_made)
         return replace(plan, actions=(*read.close_dangling(gone), *plan.actions))
 
     def carry_out(self, plan: MediumPlan) -> None:
         """Apply a plan."""
-        medium_apply.apply_medium(self.client, plan, self.wish.medium.path, self.journal)
+        medium_apply.apply_medium(self.client, plan, self.desired.medium.path, self.journal)
 
     def settle(self) -> None:
         """A note of an interrupted run is of no more use."""
         self.journal.end()
 
 
-def make_wish(module: AnsibleModule) -> MediumWish:
-    """The task as a wish."""
+def make_desired(module: AnsibleModule) -> DesiredMedium:
+    """The desired object that the options of a task describe."""
     params = module.params
     params["moved_from"] = arguments.absolute(module, "moved_from", params["moved_from"])
     path = arguments.absolute(module, "path", params["path"]) or ""
@@ -464,7 +466,7 @@ def make_wish(module: AnsibleModule) -> MediumWish:
         format=kind,
         **{name: params[name] for name in ("variant", "size_mb", "type", "description")},
     )
-    return MediumWish(
+    return DesiredMedium(
         medium,
         state=params["state"],
         source_path=arguments.absolute(module, "source_path", params["source_path"]),
@@ -500,7 +502,7 @@ def main() -> None:
     )
     arguments.run_module(
         module,
-        lambda client: Task(client, make_wish(module), module.params, module.check_mode),
+        lambda client: Task(client, make_desired(module), module.params, module.check_mode),
         result,
     )
 

@@ -309,8 +309,8 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 HOST_ADDRESSES = {"ipv4": "127.0.0.1", "ipv6": "::1"}
 
 
-def make_wish(params: dict[str, t.Any]) -> nat_plan.NatWish:
-    """The task as a wish."""
+def make_desired(params: dict[str, t.Any]) -> nat_plan.DesiredNat:
+    """The desired object that the options of a task describe."""
     rules = []
     for given in params["port_forwards"] or ():
         fields = dict(given)
@@ -325,7 +325,7 @@ def make_wish(params: dict[str, t.Any]) -> nat_plan.NatWish:
     )
     # An empty list names nothing, so without the option nothing is pruned by mistake.
     prune = params["prune_port_forwards"] and params["port_forwards"] is not None
-    return nat_plan.NatWish(network, params["state"], prune)
+    return nat_plan.DesiredNat(network, params["state"], prune)
 
 
 def comparable(network: nat_model.NatNetwork | None) -> dict[str, t.Any]:
@@ -347,7 +347,7 @@ def main() -> None:
         argument_spec=arguments.argument_spec(**OPTIONS), supports_check_mode=True
     )
     arguments.run_module(
-        module, lambda client: nat_apply.Task(client, make_wish(module.params)), result
+        module, lambda client: nat_apply.Task(client, make_desired(module.params)), result
     )
 
 

@@ -243,8 +243,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.sna
     SnapshotVm,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot.plan import (
+    DesiredSnapshot,
     SnapshotPlan,
-    SnapshotWish,
     check_marks,
     plan_snapshots,
     target,
@@ -267,8 +267,8 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 
-def make_wish(params: dict[str, t.Any]) -> SnapshotWish:
-    """The task as a wish; what VirtualBox would not take as it is, is an error here."""
+def make_desired(params: dict[str, t.Any]) -> DesiredSnapshot:
+    """The desired snapshot that the options describe; what VirtualBox would refuse fails here."""
     if not params["vms"]:
         raise VirtualBoxError("the option vms names no VM", error_code="BAD_OPTION")
     for option in ("name", "description"):
@@ -288,7 +288,7 @@ def make_wish(params: dict[str, t.Any]) -> SnapshotWish:
                 hint="name one VM in vms, and use state absent or restored",
                 error_code="BAD_OPTION",
             )
-    return SnapshotWish(
+    return DesiredSnapshot(
         name=params["name"] or "",
         state=params["state"],
         uuid=(uuid or "").lower(),
@@ -302,10 +302,10 @@ class Task(arguments.Task):
     """One run of the module."""
 
     def __init__(
-        self, client: Client, wish: SnapshotWish, names: list[str], check_mode: bool
+        self, client: Client, desired: DesiredSnapshot, names: list[str], check_mode: bool
     ) -> None:
         super().__init__(client)
-        self.asked = self.wish = wish
+        self.asked = self.desired = desired
         self.names = names
         self.check_mode = check_mode
         self.locks = notes.Locks()
@@ -316,8 +316,8 @@ class Task(arguments.Task):
         self.notes: list[notes.Note] = []
 
     def _missing(self, name: str) -> SnapshotVm:
-        if self.check_mode and self.wish.state == "present":
-            return SnapshotVm(name=name, uuid="", managed_by=self.wish.managed_by)
+        if self.check_mode and self.desired.state == "present":
+            return SnapshotVm(name=name, uuid="", managed_by=self.desired.managed_by)
         raise VirtualBoxError(
             f"there is no VM '{name}', so no VM was changed",
             error_code="VBOX_E_OBJECT_NOT_FOUND",
@@ -361,7 +361,7 @@ class Task(arguments.Task):
         """Read the actual state and plan from it."""
         self.actual = self._read()
         # Before anything of an interrupted run is touched.
-        check_marks(self.actual, self.wish)
+        check_marks(self.actual, self.desired)
         if self.check_mode:
             self.notes = notes.notes_about([uuid for uuid in self.uuids if uuid])
         elif not self.locked:
@@ -382,8 +382,8 @@ class Task(arguments.Task):
         if recovery and not self.check_mode:
             # What it really leads to is read before the rest is planned.
             return SnapshotPlan(self.actual, settled, recovery)
-        children = apply.read_children(self.client) if self.wish.state == "absent" else {}
-        plan = plan_snapshots(settled, self.wish, children)
+        children = apply.read_children(self.client) if self.desired.state == "absent" else {}
+        plan = plan_snapshots(settled, self.desired, children)
         if plan.actions or not self.expected:
             self.expected = plan.after
         return SnapshotPlan(self.actual, plan.after, (*recovery, *plan.actions))
@@ -394,9 +394,9 @@ class Task(arguments.Task):
             for note in self.notes:
                 apply.recover(self.client, note)
             return
-        apply.Run(self.client, plan, self.wish.name).carry_out()
+        apply.Run(self.client, plan, self.desired.name).carry_out()
         started = tuple(action.vm for action in plan.actions if action.kind == "start")
-        self.wish = replace(self.wish, reached=started)
+        self.desired = replace(self.desired, reached=started)
 
     def close(self) -> None:
         """Let the next run in."""
@@ -405,15 +405,15 @@ class Task(arguments.Task):
 
 def shown(
     vms: t.Sequence[SnapshotVm],
-    wish: SnapshotWish,
+    desired: DesiredSnapshot,
     show: t.Callable[[SnapshotVm, model.Snapshot | None], dict[str, t.Any]],
 ) -> list[dict[str, t.Any]]:
     """The VMs with the snapshot of the task."""
     found = []
     for vm in vms:
         # Two of one name can only be where half a set is about to be removed.
-        several = not wish.uuid and len(vm.named(wish.name)) > 1
-        found.append(show(vm, vm.named(wish.name)[-1] if several else target(vm, wish)))
+        several = not desired.uuid and len(vm.named(desired.name)) > 1
+        found.append(show(vm, vm.named(desired.name)[-1] if several else target(vm, desired)))
     return found
 
 
@@ -439,7 +439,7 @@ def main() -> None:
     arguments.run_module(
         module,
         lambda client: Task(
-            client, make_wish(module.params), module.params["vms"], module.check_mode
+            client, make_desired(module.params), module.params["vms"], module.check_mode
         ),
         result,
     )

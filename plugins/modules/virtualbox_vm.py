@@ -687,7 +687,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     model,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.desired import (
-    make_wish,
+    make_desired,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.options import (
     OPTIONS,
@@ -704,7 +704,7 @@ def result(task: Task, outcome: change.Outcome) -> change.Result:
             "after": model.comparable(outcome.after),
         },
         "warnings": [
-            f"beside VM '{task.wish.vm.name}', VirtualBox knows {lost.text} - let VirtualBox "
+            f"beside VM '{task.desired.vm.name}', VirtualBox knows {lost.text} - let VirtualBox "
             f"forget that one with the options state absent and uuid {lost.uuid}"
             for lost in (task.lost if task.actual is not None else ())
         ],
@@ -719,7 +719,7 @@ def main() -> None:
     )
     arguments.run_module(
         module,
-        lambda client: Task(client, make_wish(module), module.params, module.check_mode),
+        lambda client: Task(client, make_desired(module), module.params, module.check_mode),
         result,
     )
 

@@ -16,7 +16,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils import virtualb
 
 
 @dataclass(frozen=True)
-class Wishes:
+class DesiredObjects:
     """What an inventory wants to know."""
 
     managed_by: str | None = None
@@ -26,29 +26,29 @@ class Wishes:
     guest_properties: bool = False
 
 
-def read(client: Client, wishes: Wishes) -> dict[str, Any]:
+def read(client: Client, desired: DesiredObjects) -> dict[str, Any]:
     """The VMs that are asked for, and those that cannot be read; asks guests only if needed."""
     found = survey.read_all(client)
     machines = [
-        machine for machine in found.machines if wishes.managed_by in (None, machine.vm.managed_by)
+        machine for machine in found.machines if desired.managed_by in (None, machine.vm.managed_by)
     ]
     asked = [machine.vm.uuid for machine in machines if machine.vm.state == "running"]
-    if not wishes.guest_properties:
+    if not desired.guest_properties:
         asked = [
             machine.vm.uuid
             for machine in machines
-            if machine.vm.uuid in asked and _needs_guest(survey.describe(machine), wishes)
+            if machine.vm.uuid in asked and _needs_guest(survey.describe(machine), desired)
         ]
-    name = None if wishes.guest_properties else wishes.guest_address_property
+    name = None if desired.guest_properties else desired.guest_address_property
     told = survey.ask_guests(client, asked, name)
     records = []
     for machine in machines:
         running = machine.vm.state == "running"
         live = told.get(machine.vm.uuid, {})
         record = survey.describe(
-            machine, guest_address=live.get(wishes.guest_address_property) or None
+            machine, guest_address=live.get(desired.guest_address_property) or None
         )
-        if wishes.guest_properties:
+        if desired.guest_properties:
             record["guest_properties"] = live if running else machine.guest_properties
         records.append(record)
     return {
@@ -57,9 +57,9 @@ def read(client: Client, wishes: Wishes) -> dict[str, Any]:
     }
 
 
-def _needs_guest(record: dict[str, Any], wishes: Wishes) -> bool:
+def _needs_guest(record: dict[str, Any], desired: DesiredObjects) -> bool:
     """Whether no source before the guest gives an address."""
-    if "guest" not in wishes.addresses:
+    if "guest" not in desired.addresses:
         return False
-    before = list(wishes.addresses)[: list(wishes.addresses).index("guest")]
-    return not virtualbox_inventory.connection(record, before, wishes.port_forward_guest_port)
+    before = list(desired.addresses)[: list(desired.addresses).index("guest")]
+    return not virtualbox_inventory.connection(record, before, desired.port_forward_guest_port)

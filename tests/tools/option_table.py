@@ -181,9 +181,9 @@ def changed(name: str, subject: Subject, option: str) -> tuple[str, str]:
     """Whether it is changed in place, and whether the VM has to be off for it."""
     first, second = values(name, subject, option)
     made = subject.plan(namespace(name, given(subject, option, first)), None).after
-    wish = namespace(name, given(subject, option, second))
+    desired = namespace(name, given(subject, option, second))
     try:
-        plan = subject.plan(wish, made)
+        plan = subject.plan(desired, made)
     except errors.VirtualBoxError:
         return "no: an error", DASH
     if not plan.actions:
@@ -191,7 +191,7 @@ def changed(name: str, subject: Subject, option: str) -> tuple[str, str]:
     if subject.running is None:
         return "yes", "no"
     try:
-        subject.plan(wish, subject.running(made))
+        subject.plan(desired, subject.running(made))
     except errors.VirtualBoxError as error:
         if error.error_code not in ("POWER_CYCLE_NEEDED", "VBOX_E_INVALID_OBJECT_STATE"):
             raise
@@ -404,55 +404,57 @@ def with_what_it_needs(vm: t.Any) -> t.Any:
 
 
 def plan_vm(task: SimpleNamespace, actual: t.Any) -> t.Any:
-    wish = task.module.make_wish(task)
-    named = disks.placed(wish.vm.storage_attachments, "/vms/vm", wish.vm.name)
+    desired = task.module.make_desired(task)
+    named = disks.placed(desired.vm.storage_attachments, "/vms/vm", desired.vm.name)
     known = {item.medium: item.size_mb for item in actual.storage_attachments} if actual else {}
     media = [
         medium_planner.plan_medium(
             medium_model.Medium(item.medium, size_mb=known[item.medium])
             if known.get(item.medium)
             else None,
-            medium_planner.MediumWish(medium_model.Medium(item.medium or "", size_mb=item.size_mb)),
+            medium_planner.DesiredMedium(
+                medium_model.Medium(item.medium or "", size_mb=item.size_mb)
+            ),
         )
         for item in named
         if item.size_mb is not None
     ]
-    wish = replace(
-        wish,
-        vm=model.replace_attachments(wish.vm, named),
+    desired = replace(
+        desired,
+        vm=model.replace_attachments(desired.vm, named),
         disk_actions=disks.actions(media),
     )
-    return planner.plan_vm(actual, replace(wish, vm=with_what_it_needs(wish.vm)))
+    return planner.plan_vm(actual, replace(desired, vm=with_what_it_needs(desired.vm)))
 
 
 def plan_medium(task: SimpleNamespace, actual: t.Any) -> t.Any:
-    wish = replace(task.module.make_wish(task), source_size_mb=8)
+    desired = replace(task.module.make_desired(task), source_size_mb=8)
     if actual is not None and task.params["moved_from"]:
         actual = replace(actual, path=task.params["moved_from"])
     if actual is not None and task.params["compact"]:
         actual = replace(actual, unused_mb=1, variant="standard")
-    return medium_planner.plan_medium(actual, wish)
+    return medium_planner.plan_medium(actual, desired)
 
 
 def plan_snapshot(task: SimpleNamespace, actual: t.Any) -> t.Any:
     names = ("name", "state", "description", "managed_by", "allow_power_cycle")
-    wish = snapshot_planner.SnapshotWish(**{name: task.params[name] for name in names})
+    desired = snapshot_planner.DesiredSnapshot(**{name: task.params[name] for name in names})
     vms = actual or (snapshot_model.SnapshotVm("vm", UUID),)
-    return snapshot_planner.plan_snapshots(vms, wish, {})
+    return snapshot_planner.plan_snapshots(vms, desired, {})
 
 
 def plan_appliance(task: SimpleNamespace, actual: t.Any) -> t.Any:
     """An import, or an export of which only the call counts."""
-    wish = task.module.make_wish(task)
+    desired = task.module.make_desired(task)
     vm = model.Vm("vm", UUID, "poweroff", groups=("/",))
-    if wish.state == "exported":
-        found = ovf.Appliance(wish.path, (ovf.System("vm"),))
-        return appliance_planner.plan_export([vm], actual and found, wish, False, False)
-    found = ovf.Appliance(wish.path, (ovf.System("vm"),))
-    systems = appliance_planner.wanted_systems(found, wish)
+    if desired.state == "exported":
+        found = ovf.Appliance(desired.path, (ovf.System("vm"),))
+        return appliance_planner.plan_export([vm], actual and found, desired, False, False)
+    found = ovf.Appliance(desired.path, (ovf.System("vm"),))
+    systems = appliance_planner.wanted_systems(found, desired)
     existing = {system.name: replace(vm, name=system.name) for system in systems}
-    plan = appliance_planner.plan_import(systems, existing if actual else {}, wish, False)
-    argv = appliance_planner.import_argv(systems, wish)
+    plan = appliance_planner.plan_import(systems, existing if actual else {}, desired, False)
+    argv = appliance_planner.import_argv(systems, desired)
     actions = tuple(replace(item, argv=item.argv or argv) for item in plan.actions)
     return replace(plan, actions=actions, after=True)
 
@@ -460,8 +462,8 @@ def plan_appliance(task: SimpleNamespace, actual: t.Any) -> t.Any:
 def plan_host_only(task: SimpleNamespace, actual: t.Any) -> t.Any:
     """Networks, which are those of macOS, have options that interfaces have not."""
     mac = task.params["upper_address"] is not None
-    wish = task.module.make_wish(task.params, "Darwin" if mac else "Linux")
-    return host_only_plan.plan(wish, [actual] if actual else [])
+    desired = task.module.make_desired(task.params, "Darwin" if mac else "Linux")
+    return host_only_plan.plan(desired, [actual] if actual else [])
 
 
 RULE = {"name": "a", "host_port": 1, "guest_port": 1}
@@ -562,7 +564,7 @@ SUBJECTS = {
             "port_forwards.host_address": ("127.0.0.2", "127.0.0.3"),
             "port_forwards.guest_address": ("10.9.0.5", "10.9.0.6"),
         },
-        lambda task, actual: nat_plan.plan(task.module.make_wish(task.params), actual),
+        lambda task, actual: nat_plan.plan(task.module.make_desired(task.params), actual),
         items={
             "port_forwards": {**RULE, "guest_address": "10.9.0.5"},
             "loopbacks": {"address": "127.0.0.1", "offset": 2},
@@ -591,7 +593,7 @@ SUBJECTS = {
                 for option, pair in SCOPE_PROBES.items()
             },
         },
-        lambda task, actual: dhcp_plan.plan(task.module.make_wish(task.params), actual),
+        lambda task, actual: dhcp_plan.plan(task.module.make_desired(task.params), actual),
         items={
             "groups": {"name": "g", "conditions": [CONDITION]},
             "groups.conditions": CONDITION,

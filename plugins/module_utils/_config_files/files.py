@@ -18,12 +18,12 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._core.error imp
 class File:
     """One desired file, compared with the actual one."""
 
-    def __init__(self, wish: t.Mapping[str, t.Any]) -> None:
-        self.path: str = wish["path"]
-        self.content: bytes = wish["content"].encode("utf-8")
-        self.mode = int(wish["mode"], 8)
-        self.validate: str | None = wish["validate"]
-        self.secret: bool = wish["secret"]
+    def __init__(self, desired: t.Mapping[str, t.Any]) -> None:
+        self.path: str = desired["path"]
+        self.content: bytes = desired["content"].encode("utf-8")
+        self.mode = int(desired["mode"], 8)
+        self.validate: str | None = desired["validate"]
+        self.secret: bool = desired["secret"]
         # In the same folder: then it takes the old one's place at once, and who watches the folder
         # sees a rename (containerd does not look at a file that appears from elsewhere).
         folder, name = os.path.split(self.path)

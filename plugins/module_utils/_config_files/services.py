@@ -51,17 +51,17 @@ class Services:
     """The services of one task, in the order in which they are brought into use."""
 
     def __init__(
-        self, runner: Runner, wishes: t.Sequence[t.Mapping[str, t.Any]], changed: t.Sequence[str]
+        self, runner: Runner, desired: t.Sequence[t.Mapping[str, t.Any]], changed: t.Sequence[str]
     ) -> None:
         self.runner = runner
-        self.wishes = wishes
+        self.desired = desired
         self.changed = changed
         self.actual = self._ask()
-        self.plan = {wish["name"]: self._plan(wish) for wish in wishes}
+        self.plan = {desired["name"]: self._plan(desired) for desired in desired}
 
     def _ask(self) -> dict[str, Actual]:
         """What systemd says; that nothing runs where it cannot be asked."""
-        names = [wish["name"] for wish in self.wishes]
+        names = [desired["name"] for desired in self.desired]
         states: list[dict[str, str]] = []
         if names and self.runner.find("systemctl"):
             answer = self.runner.run(["systemctl", "show", PROPERTIES, "--", *names])
@@ -85,26 +85,26 @@ class Services:
             for name, state in zip(names, states)
         }
 
-    def reads_changed(self, wish: t.Mapping[str, t.Any]) -> bool:
-        return any(wish["files"] is None or path in wish["files"] for path in self.changed)
+    def reads_changed(self, desired: t.Mapping[str, t.Any]) -> bool:
+        return any(desired["files"] is None or path in desired["files"] for path in self.changed)
 
-    def _plan(self, wish: t.Mapping[str, t.Any]) -> list[str]:
+    def _plan(self, desired: t.Mapping[str, t.Any]) -> list[str]:
         """The actions that one service needs."""
-        actual = self.actual[wish["name"]]
+        actual = self.actual[desired["name"]]
         actions = []
-        if wish["enabled"] and actual.enabled not in ENABLED:
+        if desired["enabled"] and actual.enabled not in ENABLED:
             actions.append("enabled")
-        elif not wish["enabled"] and actual.enabled in ("enabled", "enabled-runtime"):
+        elif not desired["enabled"] and actual.enabled in ("enabled", "enabled-runtime"):
             actions.append("disabled")
         if actual.runs:
             if (
-                self.reads_changed(wish)
+                self.reads_changed(desired)
                 or actual.stale
-                or pending.is_marked(wish["name"])
-                or self._live_check(wish, actual.started_at).rc != 0
+                or pending.is_marked(desired["name"])
+                or self._live_check(desired, actual.started_at).rc != 0
             ):
-                actions.append(wish["on_change"])
-        elif wish["started"]:
+                actions.append(desired["on_change"])
+        elif desired["started"]:
             actions.append("started")
         return actions
 
@@ -117,9 +117,9 @@ class Services:
 
     def mark(self) -> None:
         """Before the first file is written: whoever comes after a kill finds what is to be done."""
-        for wish in self.wishes:
-            if self.reads_changed(wish):
-                pending.mark(wish["name"])
+        for desired in self.desired:
+            if self.reads_changed(desired):
+                pending.mark(desired["name"])
 
     def apply(self) -> None:
         if any(path.startswith(UNIT_FOLDERS) for path in self.changed) or any(
@@ -131,12 +131,12 @@ class Services:
                     f"systemd could not read its units again: {answer.words}",
                     error_code="SERVICE_FAILED",
                 )
-        for wish in self.wishes:
-            name = wish["name"]
+        for desired in self.desired:
+            name = desired["name"]
             for action in self.plan[name]:
                 self._act(name, action)
             if set(self.plan[name]) - {"enabled", "disabled"}:
-                self._insist(wish)
+                self._insist(desired)
             pending.clear(name)
 
     def _act(self, name: str, action: str) -> None:
@@ -151,27 +151,27 @@ class Services:
                 error_code="SERVICE_FAILED",
             )
 
-    def _live_check(self, wish: t.Mapping[str, t.Any], started_at: float) -> Answer:
+    def _live_check(self, desired: t.Mapping[str, t.Any], started_at: float) -> Answer:
         """What the check says; a service that was just started is given its time."""
-        if not wish["live_check"]:
+        if not desired["live_check"]:
             return Answer(0, "", "")
         answer = Answer(0, "", "")
 
         def good() -> bool:
             nonlocal answer
-            answer = self.runner.run(wish["live_check"])
+            answer = self.runner.run(desired["live_check"])
             return answer.rc == 0
 
-        wait.until(good, started_at + wish["wait_seconds"] - time.monotonic(), pause=0.2)
+        wait.until(good, started_at + desired["wait_seconds"] - time.monotonic(), pause=0.2)
         return answer
 
-    def _insist(self, wish: t.Mapping[str, t.Any]) -> None:
-        answer = self._live_check(wish, time.monotonic())
+    def _insist(self, desired: t.Mapping[str, t.Any]) -> None:
+        answer = self._live_check(desired, time.monotonic())
         if answer.rc != 0:
             raise TaskError(
-                f"{wish['name']} was {self.plan[wish['name']][-1]}, but within"
-                f" {wish['wait_seconds']} s (option wait_seconds) it does not have what its files"
-                f" say: the live check {wish['live_check'][0]} ends with {answer.rc}:"
-                f" {answer.words or 'without a word'}. See: journalctl --unit {wish['name']}",
+                f"{desired['name']} was {self.plan[desired['name']][-1]}, but within"
+                f" {desired['wait_seconds']} s (option wait_seconds) it lacks what its files"
+                f" say: the live check {desired['live_check'][0]} ends with {answer.rc}:"
+                f" {answer.words or 'without a word'}. See: journalctl --unit {desired['name']}",
                 error_code="LIVE_CHECK_FAILED",
             )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads and edits the XML of a cluster information base; knows nothing of wishes or commands."""
+"""Reads and edits the XML of a cluster information base; knows nothing of tasks or commands."""
 
 from __future__ import annotations
 
@@ -216,12 +216,12 @@ class Cib:
             )
         return identity
 
-    def _free_id(self, wish: str) -> str:
+    def _free_id(self, desired: str) -> str:
         """An id that nobody refers to."""
-        taken, identity, number = self._ids(), wish, 0
+        taken, identity, number = self._ids(), desired, 0
         while identity in taken:
             number += 1
-            identity = f"{wish}-{number}"
+            identity = f"{desired}-{number}"
         return identity
 
     def _add_pair(self, home: ET.Element, name: str, value: str) -> None:

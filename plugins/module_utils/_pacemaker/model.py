@@ -90,7 +90,7 @@ class Resource:
     secrets: frozenset[str] = frozenset()
 
     def over(self, live: Resource) -> Resource:
-        """This wish laid over what lives: meta attributes of others stay, unsaid things stay."""
+        """The desired object laid over the actual one: what it does not name stays."""
         return Resource(
             id=self.id,
             agent=self.agent,
@@ -109,7 +109,7 @@ class Resource:
         )  # fmt: skip
 
     def public(self) -> frozenset[str]:
-        """The parameters that a wish names in the open."""
+        """The parameters that the desired object names in clear text."""
         return frozenset(self.params or {}) - self.secrets
 
     def as_dict(self, public: frozenset[str]) -> dict[str, t.Any]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compares a wish with what lives; the list it gives is all that is ever changed."""
+"""Compares desired and actual objects; the list it gives is all that is ever changed."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def make(
     prune_prefix: str = "",
     pruned: t.Collection[str] = (),
 ) -> Plan:
-    """What must change so that the wish holds; nothing that is not named or pruned is touched.
+    """What must change to reach the desired state; nothing that is not named or pruned is touched.
 
-    `pruned` holds the kinds of things of which the wish gives the whole list.
+    `pruned` holds the kinds of things of which the desired gives the whole list.
     """
     actions: list[Action] = []
     before, after = model.Configuration(), model.Configuration()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
-from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import wishes
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import desired
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.cib import Cib
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.errors import (
@@ -60,7 +60,7 @@ class Task(change.Task):
 
     def plan_for(self, cib: Cib) -> Plan:
         """What is to be done to this document."""
-        wanted = wishes.read(self.params, cib.version())
+        wanted = desired.read(self.params, cib.version())
         pruned = [kind for kind, option in LISTS.items() if self.params.get(option) is not None]
         self.public = {i: resource.public() for i, resource in wanted.resources.items()}
         return make(cib.read(), wanted, self.params.get("prune_prefix") or "", pruned)

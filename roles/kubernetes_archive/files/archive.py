@@ -52,7 +52,7 @@ class UnreachableError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Wish:
+class Desired:
     version: str
     cache: Path
     source: str = "auto"
@@ -220,26 +220,26 @@ def parse_sums(text: str, origin: str) -> dict[str, str]:
     return sums
 
 
-def download_archive(wish: Wish, work: Path, fetcher: Fetcher) -> None:
+def download_archive(desired: Desired, work: Path, fetcher: Fetcher) -> None:
     """Everything that the sums of a finished archive name."""
-    text = read_url(f"{wish.mirror}/SHA256SUMS")
+    text = read_url(f"{desired.mirror}/SHA256SUMS")
     found = hashlib.sha256(text).hexdigest()
-    if wish.mirror_sha256 not in ("", found):
+    if desired.mirror_sha256 not in ("", found):
         raise BuildError(
-            f"wanted: {wish.mirror}/SHA256SUMS with the SHA-256 {wish.mirror_sha256} "
+            f"wanted: {desired.mirror}/SHA256SUMS with the SHA-256 {desired.mirror_sha256} "
             f"(kubernetes_archive_mirror_sha256); found: {found}. Nothing of it is used. "
             "Ask who keeps the mirror what has changed."
         )
-    sums = parse_sums(text.decode("utf-8", "replace"), wish.mirror)
-    fetcher.fetch(f"{wish.mirror}/manifest.json", work / "manifest.json", sums["manifest.json"])
+    sums = parse_sums(text.decode("utf-8", "replace"), desired.mirror)
+    fetcher.fetch(f"{desired.mirror}/manifest.json", work / "manifest.json", sums["manifest.json"])
     holds = json.loads((work / "manifest.json").read_text())["kubernetes_version"]
-    if holds.removeprefix("v") != wish.version:
+    if holds.removeprefix("v") != desired.version:
         raise BuildError(
-            f"wanted: Kubernetes {wish.version}; found: {holds.removeprefix('v')} at "
-            f"{wish.mirror}. Change the version or kubernetes_archive_mirror."
+            f"wanted: Kubernetes {desired.version}; found: {holds.removeprefix('v')} at "
+            f"{desired.mirror}. Change the version or kubernetes_archive_mirror."
         )
     for name, digest in sums.items():
-        fetcher.fetch(f"{wish.mirror}/{name}", work / name, digest)
+        fetcher.fetch(f"{desired.mirror}/{name}", work / name, digest)
         if name.startswith("bin/"):
             (work / name).chmod(0o755)
     (work / "SHA256SUMS").write_bytes(text)
@@ -255,14 +255,14 @@ def architecture() -> str:
     return ARCHITECTURES[machine]
 
 
-def tool_url(wish: Wish, name: str) -> str:
-    return f"{wish.releases}/v{wish.version}/bin/linux/{architecture()}/{name}"
+def tool_url(desired: Desired, name: str) -> str:
+    return f"{desired.releases}/v{desired.version}/bin/linux/{architecture()}/{name}"
 
 
-def crictl_url(wish: Wish) -> str:
+def crictl_url(desired: Desired) -> str:
     """crictl has a release of its own for each minor version."""
-    version = wish.version.rpartition(".")[0] + ".0"
-    return f"{wish.crictl}/v{version}/crictl-v{version}-linux-{architecture()}.tar.gz"
+    version = desired.version.rpartition(".")[0] + ".0"
+    return f"{desired.crictl}/v{version}/crictl-v{version}-linux-{architecture()}.tar.gz"
 
 
 def published_sum(url: str) -> str:
@@ -276,15 +276,15 @@ def image_file(name: str) -> str:
     return f"images/{build.short_name(name)}.tar"
 
 
-def copy_image(wish: Wish, name: str, path: Path) -> None:
+def copy_image(desired: Desired, name: str, path: Path) -> None:
     """skopeo holds every part of an image to its digest."""
     if path.is_file():
         return
     path.parent.mkdir(exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
-    source = name.replace("registry.k8s.io", wish.registry, 1)
-    plain = ("--src-tls-verify=false",) if on_this_machine(f"//{wish.registry}") else ()
+    source = name.replace("registry.k8s.io", desired.registry, 1)
+    plain = ("--src-tls-verify=false",) if on_this_machine(f"//{desired.registry}") else ()
     words = ("--override-arch", architecture(), "--override-os", "linux", "copy", *plain)
     try:
         build.run(
@@ -328,13 +328,13 @@ def own_images(work: Path) -> dict[str, str]:
     return names
 
 
-def download_release(wish: Wish, work: Path, fetcher: Fetcher) -> None:
+def download_release(desired: Desired, work: Path, fetcher: Fetcher) -> None:
     """Commands from the release's server, images from the registry."""
     for name in TOOLS:
-        url = tool_url(wish, name)
+        url = tool_url(desired, name)
         fetcher.fetch(url, work / "bin" / name, published_sum(url))
         (work / "bin" / name).chmod(0o755)
-    url, packed = crictl_url(wish), work / "crictl.tar.gz"
+    url, packed = crictl_url(desired), work / "crictl.tar.gz"
     fetcher.fetch(url, packed, published_sum(url))
     with tarfile.open(packed) as archive, (work / "bin/crictl").open("wb") as target:
         names = archive.getnames()
@@ -349,22 +349,22 @@ def download_release(wish: Wish, work: Path, fetcher: Fetcher) -> None:
         "images",
         "list",
         "--kubernetes-version",
-        f"v{wish.version}",
+        f"v{desired.version}",
         "--image-repository",
         "registry.k8s.io",
     ).split()
     for name in wanted:
         fetcher.tell(f"image {name}")
-        copy_image(wish, name, work / image_file(name))
+        copy_image(desired, name, work / image_file(name))
     files = {name: image_file(name) for name in wanted} | own_images(work)
     packed.unlink()
     build.write_json(
         work / "manifest.json",
         {
-            "kubernetes_version": f"v{wish.version}",
+            "kubernetes_version": f"v{desired.version}",
             "binaries": sorted((*TOOLS, "crictl")),
             "images": [{"name": name, "file": file} for name, file in files.items()],
-            "origin": {"releases": wish.releases, "registry": wish.registry},
+            "origin": {"releases": desired.releases, "registry": desired.registry},
         },
     )
     build.write_sums(work)
@@ -373,18 +373,18 @@ def download_release(wish: Wish, work: Path, fetcher: Fetcher) -> None:
 # --- the choice --------------------------------------------------------------------------------
 
 
-def missing_for_download(wish: Wish) -> str:
+def missing_for_download(desired: Desired) -> str:
     """Why nothing can be downloaded now; empty if it can."""
     try:
-        if wish.mirror:
-            check_trust(wish.mirror, "kubernetes_archive_mirror", bool(wish.mirror_sha256))
-            read_url(f"{wish.mirror}/SHA256SUMS", PROBE_SECONDS)
+        if desired.mirror:
+            check_trust(desired.mirror, "kubernetes_archive_mirror", bool(desired.mirror_sha256))
+            read_url(f"{desired.mirror}/SHA256SUMS", PROBE_SECONDS)
             return ""
-        check_trust(wish.releases, "kubernetes_archive_release_url")
-        check_trust(wish.crictl, "kubernetes_archive_crictl_url")
-        for url in (tool_url(wish, "kubeadm"), crictl_url(wish)):
+        check_trust(desired.releases, "kubernetes_archive_release_url")
+        check_trust(desired.crictl, "kubernetes_archive_crictl_url")
+        for url in (tool_url(desired, "kubeadm"), crictl_url(desired)):
             read_url(f"{url}.sha256", PROBE_SECONDS)
-        ask_registry(wish.registry)
+        ask_registry(desired.registry)
     except UnreachableError as error:
         return f"{error.args[0]}, so it cannot be downloaded"
     if not shutil.which("skopeo"):
@@ -406,50 +406,54 @@ def processors() -> int:
     return build.compile_jobs(os.cpu_count() or 1, build.memory_gib())
 
 
-def plan(wish: Wish) -> dict[str, Any]:
+def plan(desired: Desired) -> dict[str, Any]:
     """What will be made, and what the user reads before it begins."""
-    finished = {"download": (wish.downloaded,), "build": (wish.built,) if wish.buildable else ()}
+    finished = {
+        "download": (desired.downloaded,),
+        "build": (desired.built,) if desired.buildable else (),
+    }
     finished["auto"] = finished["download"] + finished["build"]
-    for folder in finished[wish.source]:
+    for folder in finished[desired.source]:
         if build.is_complete(folder):
-            said = f"Kubernetes {wish.version} is in {folder} already."
+            said = f"Kubernetes {desired.version} is in {folder} already."
             return {"path": str(folder), "source": "none", "complete": True, "say": said}
     why = "kubernetes_archive_source says so"
-    if wish.source != "build":
-        lack = missing_for_download(wish)
+    if desired.source != "build":
+        lack = missing_for_download(desired)
         if not lack:
             said = (
-                f"Kubernetes {wish.version} is downloaded from {wish.origin}, which answers; "
+                f"Kubernetes {desired.version} is downloaded from {desired.origin}, which answers; "
                 f"about {DOWNLOAD_MB} MB, a minute or two at 100 Mbit/s."
             )
             return {
-                "path": str(wish.downloaded),
+                "path": str(desired.downloaded),
                 "source": "download",
                 "complete": False,
                 "say": said,
             }
-        if wish.source == "download":
+        if desired.source == "download":
             raise BuildError(
-                f"wanted: Kubernetes {wish.version} from {wish.origin}; found: {lack}. Mend that, "
+                f"wanted: Kubernetes {desired.version} from {desired.origin}; found: {lack}. "
+                "Mend that, "
                 "or change kubernetes_archive_mirror or kubernetes_archive_source."
             )
         why = lack
-    if not wish.buildable:
+    if not desired.buildable:
         made = build.module_versions(build.HERE)["kubernetes"].removeprefix("v")
         raise BuildError(
-            f"Kubernetes {wish.version} is wanted, but this collection builds {made} ({why}). "
+            f"Kubernetes {desired.version} is wanted, but this collection builds {made} ({why}). "
             "Change the version back, let it be downloaded (kubernetes_archive_source, "
             "kubernetes_archive_mirror), or give an archive of your own (k8s_node_archive_url)."
         )
     jobs = processors()
     minutes = max(1, round(BUILD_PROCESSOR_MINUTES / jobs))
-    warm = (wish.cache / "go/build").is_dir()
+    warm = (desired.cache / "go/build").is_dir()
     said = (
-        f"Kubernetes {wish.version} is built from its Go modules, because {why}; about "
+        f"Kubernetes {desired.version} is built from its Go modules, because {why}; about "
         f"{f'1 to {minutes}' if warm else minutes} minutes on {jobs} processor(s)"
         f"{', as much of it is in the cache of go' if warm else ''}."
     )
-    return {"path": str(wish.built), "source": "build", "complete": False, "say": said}
+    return {"path": str(desired.built), "source": "build", "complete": False, "say": said}
 
 
 # --- the work ------------------------------------------------------------------------------------
@@ -487,33 +491,33 @@ class Status:
         self.ended.set()
 
 
-def download(wish: Wish, fetcher: Fetcher) -> Path:
-    work = wish.downloaded.with_name(f".{wish.downloaded.name}.part")
-    with build.locked(wish.cache / ".kubernetes.lock"):
-        if build.is_complete(wish.downloaded):
-            return wish.downloaded
+def download(desired: Desired, fetcher: Fetcher) -> Path:
+    work = desired.downloaded.with_name(f".{desired.downloaded.name}.part")
+    with build.locked(desired.cache / ".kubernetes.lock"):
+        if build.is_complete(desired.downloaded):
+            return desired.downloaded
         # It is kept when this is ended: what has come need not come again.
         work.mkdir(exist_ok=True)
         try:
-            (download_archive if wish.mirror else download_release)(wish, work, fetcher)
+            (download_archive if desired.mirror else download_release)(desired, work, fetcher)
         except UnreachableError as error:
             raise BuildError(
                 f"wanted: an answer; found: {error}. What has come so far is kept: run this again."
             ) from error
-        shutil.rmtree(wish.downloaded, ignore_errors=True)
-        work.rename(wish.downloaded)
-    return wish.downloaded
+        shutil.rmtree(desired.downloaded, ignore_errors=True)
+        work.rename(desired.downloaded)
+    return desired.downloaded
 
 
-def make(wish: Wish, status: Status) -> Path:
-    chosen = plan(wish)
+def make(desired: Desired, status: Status) -> Path:
+    chosen = plan(desired)
     if chosen["complete"]:
         return Path(chosen["path"])
     status.tell(chosen["say"])
     if chosen["source"] == "download":
-        return download(wish, Fetcher(status.tell))
+        return download(desired, Fetcher(status.tell))
     build.say = status.tell
-    return build.ensure(wish.cache)
+    return build.ensure(desired.cache)
 
 
 def main(argv: list[str]) -> int:
@@ -521,25 +525,25 @@ def main(argv: list[str]) -> int:
     parser.add_argument("step", choices=["plan", "make"])
     parser.add_argument("--status", type=Path)
     parser.add_argument("--source", choices=["auto", "download", "build"], default="auto")
-    for field in dataclasses.fields(Wish):
+    for field in dataclasses.fields(Desired):
         if field.name != "source":
             kind = Path if field.name == "cache" else str
             parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default="")
     options = vars(parser.parse_args(argv))
     step, status = options.pop("step"), options.pop("status")
     addresses = ("mirror", "releases", "registry", "crictl")
-    wish = Wish(**options | {name: options[name].rstrip("/") for name in addresses})
-    wish = dataclasses.replace(wish, cache=wish.cache.absolute())
-    if not re.fullmatch(r"\d+\.\d+\.\d+", wish.version):
-        parser.error(f"wanted: a version as 1.36.2; found: {wish.version}")
+    desired = Desired(**options | {name: options[name].rstrip("/") for name in addresses})
+    desired = dataclasses.replace(desired, cache=desired.cache.absolute())
+    if not re.fullmatch(r"\d+\.\d+\.\d+", desired.version):
+        parser.error(f"wanted: a version as 1.36.2; found: {desired.version}")
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         if step == "plan":
-            print(json.dumps(plan(wish)))
+            print(json.dumps(plan(desired)))
         else:
-            wish.cache.mkdir(parents=True, exist_ok=True)
+            desired.cache.mkdir(parents=True, exist_ok=True)
             with Status(status) as told:
-                print(make(wish, told))
+                print(make(desired, told))
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1

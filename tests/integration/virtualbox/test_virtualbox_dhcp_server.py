@@ -282,11 +282,11 @@ def test_bad_options_are_refused_before_anything_is_done(world, options, text):
 
 def test_what_a_failed_creation_has_made_is_removed(world, monkeypatch):
     """VBoxManage refuses the netmask after having made a server without addresses."""
-    wish = dhcp_plan.DhcpWish(dhcp_model.DhcpServer("n1", **{**CORE, "netmask": "24"}))
-    monkeypatch.setattr(dhcp_checks, "check_wish", lambda server: None)
+    desired = dhcp_plan.DesiredDhcp(dhcp_model.DhcpServer("n1", **{**CORE, "netmask": "24"}))
+    monkeypatch.setattr(dhcp_checks, "check_desired", lambda server: None)
     monkeypatch.setattr(dhcp_checks, "check_after", lambda server: None)
-    task = dhcp_apply.Task(Client(world.program), wish)
-    plan = dhcp_plan.plan(wish, None)
+    task = dhcp_apply.Task(Client(world.program), desired)
+    plan = dhcp_plan.plan(desired, None)
     with pytest.raises(VirtualBoxError, match="Invalid netmask"):
         task.carry_out(plan)
     assert stored(world) == {}

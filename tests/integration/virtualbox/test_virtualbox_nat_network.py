@@ -207,11 +207,11 @@ def test_start_without_the_kernel_driver_is_told(world):
 
 def test_what_a_failed_creation_has_made_is_removed(world, monkeypatch):
     """VBoxManage refuses this network after having made one with another address."""
-    wish = nat_plan.NatWish(nat_model.NatNetwork("n1", network="banana"))
-    monkeypatch.setattr(nat_plan, "check", lambda wish: None)
-    monkeypatch.setattr(nat_plan, "_check_after", lambda wish, after: None)
-    task = nat_apply.Task(Client(world.program), wish)
-    plan = nat_plan.plan(wish, None)
+    desired = nat_plan.DesiredNat(nat_model.NatNetwork("n1", network="banana"))
+    monkeypatch.setattr(nat_plan, "check", lambda desired: None)
+    monkeypatch.setattr(nat_plan, "_check_after", lambda desired, after: None)
+    task = nat_apply.Task(Client(world.program), desired)
+    plan = nat_plan.plan(desired, None)
     with pytest.raises(VirtualBoxError, match="not a valid IPv4 CIDR"):
         task.carry_out(plan)
     assert stored(world) == {}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files and the wishes of the role ha_lb as Ansible renders them."""
+"""The files and the resources of the role ha_lb as Ansible renders them."""
 
 from __future__ import annotations
 

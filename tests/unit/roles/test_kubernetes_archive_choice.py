@@ -105,9 +105,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive.Fetcher.__init__, "__defaults__", (0.0,))
 
 
-def wish(tmp_path: Path, mirror: str = "", **more: Any) -> Any:
+def desired(tmp_path: Path, mirror: str = "", **more: Any) -> Any:
     (tmp_path / "cache").mkdir(exist_ok=True)
-    return archive.Wish(
+    return archive.Desired(
         **{
             "version": VERSION,
             "cache": tmp_path / "cache",
@@ -126,28 +126,28 @@ def make(what: Any) -> Path:
 
 
 def test_a_mirror_that_answers_is_taken(mirror: Mirror, tmp_path: Path) -> None:
-    chosen = archive.plan(wish(tmp_path, mirror.url))
+    chosen = archive.plan(desired(tmp_path, mirror.url))
     assert (chosen["source"], chosen["complete"]) == ("download", False)
     assert f"is downloaded from {mirror.url}, which answers; about 700 MB" in chosen["say"]
 
 
 def test_a_download_is_whole_and_made_once(mirror: Mirror, tmp_path: Path) -> None:
-    folder = make(wish(tmp_path, mirror.url))
+    folder = make(desired(tmp_path, mirror.url))
     assert (folder / "bin/kubelet").read_bytes() == KUBELET
     assert (folder / "bin/kubelet").stat().st_mode & 0o777 == 0o755
     assert (folder / "SHA256SUMS").read_bytes() == (mirror.folder / "SHA256SUMS").read_bytes()
     assert [path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()] == [folder.name]
     mirror.asked.clear()
-    chosen = archive.plan(wish(tmp_path, mirror.url))
+    chosen = archive.plan(desired(tmp_path, mirror.url))
     assert chosen["complete"] is True and "already" in chosen["say"]
-    assert make(wish(tmp_path, mirror.url)) == folder
+    assert make(desired(tmp_path, mirror.url)) == folder
     assert mirror.asked == []
 
 
 def test_without_an_answer_it_is_built_and_the_reason_is_said(nobody: str, tmp_path: Path) -> None:
-    chosen = archive.plan(wish(tmp_path, nobody))
+    chosen = archive.plan(desired(tmp_path, nobody))
     assert chosen["source"] == "build"
-    assert chosen["path"] == str(wish(tmp_path).built)
+    assert chosen["path"] == str(desired(tmp_path).built)
     assert f"is built from its Go modules, because {nobody}/SHA256SUMS: " in chosen["say"]
     assert "refused, so it cannot be downloaded; about " in chosen["say"]
     assert chosen["say"].endswith("processor(s).")
@@ -155,12 +155,12 @@ def test_without_an_answer_it_is_built_and_the_reason_is_said(nobody: str, tmp_p
 
 def test_a_cache_of_go_makes_the_build_shorter(nobody: str, tmp_path: Path) -> None:
     (tmp_path / "cache/go/build").mkdir(parents=True)
-    said = archive.plan(wish(tmp_path, nobody))["say"]
+    said = archive.plan(desired(tmp_path, nobody))["say"]
     assert "about 1 to " in said and "in the cache of go" in said
 
 
 def test_a_build_that_is_asked_for_asks_no_server(mirror: Mirror, tmp_path: Path) -> None:
-    chosen = archive.plan(wish(tmp_path, mirror.url, source="build"))
+    chosen = archive.plan(desired(tmp_path, mirror.url, source="build"))
     assert chosen["source"] == "build"
     assert "because kubernetes_archive_source says so" in chosen["say"]
     assert mirror.asked == []
@@ -170,28 +170,28 @@ def test_a_download_that_is_asked_for_and_cannot_be(nobody: str, tmp_path: Path)
     with pytest.raises(
         BuildError, match=r"wanted: .* found: .*refused.* kubernetes_archive_mirror"
     ):
-        archive.plan(wish(tmp_path, nobody, source="download"))
+        archive.plan(desired(tmp_path, nobody, source="download"))
 
 
 def test_a_version_that_can_neither_be_downloaded_nor_built(nobody: str, tmp_path: Path) -> None:
     with pytest.raises(
         BuildError, match=rf"1\.2\.3 is wanted, but this collection builds {VERSION}"
     ):
-        archive.plan(wish(tmp_path, nobody, version="1.2.3"))
+        archive.plan(desired(tmp_path, nobody, version="1.2.3"))
 
 
 def test_another_version_can_be_downloaded(mirror: Mirror, tmp_path: Path) -> None:
-    chosen = archive.plan(wish(tmp_path, mirror.url, version="1.2.3"))
+    chosen = archive.plan(desired(tmp_path, mirror.url, version="1.2.3"))
     assert chosen["source"] == "download"
     with pytest.raises(BuildError, match=rf"wanted: Kubernetes 1\.2\.3; found: {VERSION} at http"):
-        make(wish(tmp_path, mirror.url, version="1.2.3"))
+        make(desired(tmp_path, mirror.url, version="1.2.3"))
 
 
 def release(mirror: Mirror, tmp_path: Path, **more: Any) -> Any:
-    """A wish for releases, whose sums are there."""
+    """Releases are desired, and their sums are there."""
     host = mirror.url.removeprefix("http://")
     given = {"releases": mirror.url, "registry": host, "crictl": f"{mirror.url}/crictl", **more}
-    made = wish(tmp_path, **given)
+    made = desired(tmp_path, **given)
     for url in (archive.tool_url(made, "kubeadm"), archive.crictl_url(made)):
         path = mirror.folder / f"{url}.sha256".removeprefix(f"{mirror.url}/")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -223,19 +223,19 @@ def test_everything_is_asked_before_a_download_begins(
 
 @pytest.mark.parametrize("option", ["mirror", "releases", "crictl"])
 def test_sums_that_anybody_on_the_way_can_change(tmp_path: Path, option: str) -> None:
-    given = wish(tmp_path, **{option: "http://mirror.invalid"})
+    given = desired(tmp_path, **{option: "http://mirror.invalid"})
     with pytest.raises(BuildError, match=r"begins with https://; found: http://mirror\.invalid"):
         archive.plan(given)
 
 
 def test_a_pinned_sum_is_trusted_over_http(mirror: Mirror, tmp_path: Path) -> None:
     archive.check_trust("http://mirror.invalid", "kubernetes_archive_mirror", pinned=True)
-    given = wish(tmp_path, mirror.url, mirror_sha256=mirror.pin())
+    given = desired(tmp_path, mirror.url, mirror_sha256=mirror.pin())
     assert (make(given) / "bin/kubelet").is_file()
 
 
 def test_a_mirror_whose_sums_have_changed(mirror: Mirror, tmp_path: Path) -> None:
-    given = wish(tmp_path, mirror.url, mirror_sha256=mirror.pin())
+    given = desired(tmp_path, mirror.url, mirror_sha256=mirror.pin())
     (mirror.folder / "images/pause.tar").write_bytes(b"other")
     mirror.write_sums()
     with pytest.raises(BuildError, match=r"mirror_sha256\); found: [0-9a-f]{64}\. Nothing of it"):
@@ -245,7 +245,7 @@ def test_a_mirror_whose_sums_have_changed(mirror: Mirror, tmp_path: Path) -> Non
 
 def test_a_wrong_checksum_is_refused(mirror: Mirror, tmp_path: Path) -> None:
     (mirror.folder / "bin/kubelet").write_bytes(KUBELET[:-1] + b"x")
-    given = wish(tmp_path, mirror.url)
+    given = desired(tmp_path, mirror.url)
     with pytest.raises(BuildError, match=r"bin/kubelet with the SHA-256 [0-9a-f]{64}; found: "):
         make(given)
     assert not given.downloaded.exists()
@@ -257,7 +257,7 @@ def test_a_wrong_checksum_is_refused(mirror: Mirror, tmp_path: Path) -> None:
 
 def test_a_download_that_is_cut_off_goes_on(mirror: Mirror, tmp_path: Path) -> None:
     mirror.cut_after = 2_000_000
-    folder = make(wish(tmp_path, mirror.url))
+    folder = make(desired(tmp_path, mirror.url))
     assert (folder / "bin/kubelet").read_bytes() == KUBELET
     ranges = [wanted for path, wanted in mirror.asked if path == "/bin/kubelet"]
     assert ranges == ["", "bytes=2000000-", "bytes=4000000-"]
@@ -265,7 +265,7 @@ def test_a_download_that_is_cut_off_goes_on(mirror: Mirror, tmp_path: Path) -> N
 
 def test_a_later_run_goes_on(mirror: Mirror, tmp_path: Path) -> None:
     mirror.cut_after = 300_000
-    given = wish(tmp_path, mirror.url)
+    given = desired(tmp_path, mirror.url)
     with pytest.raises(BuildError, match=r"cut off, 5 times.* it goes on there"):
         make(given)
     assert not given.downloaded.exists()
@@ -277,7 +277,7 @@ def test_a_later_run_goes_on(mirror: Mirror, tmp_path: Path) -> None:
 
 def test_what_came_before_is_not_trusted(mirror: Mirror, tmp_path: Path) -> None:
     mirror.cut_after = 300_000
-    given = wish(tmp_path, mirror.url)
+    given = desired(tmp_path, mirror.url)
     with pytest.raises(BuildError):
         make(given)
     mirror.cut_after = None

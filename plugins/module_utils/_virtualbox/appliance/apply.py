@@ -23,7 +23,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.app
     System,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance.plan import (
-    ApplianceWish,
+    DesiredAppliance,
     afterwards,
     import_argv,
 )
@@ -79,12 +79,12 @@ def clean_export(journal: Journal) -> None:
 
 
 def export(
-    client: Client, action: Action, wish: ApplianceWish, journal: Journal, replaces: bool
+    client: Client, action: Action, desired: DesiredAppliance, journal: Journal, replaces: bool
 ) -> None:
     """Write the appliance aside, then put it in its place."""
     folder = workshop(journal)
-    output = os.path.join(folder, os.path.basename(wish.path))
-    note = {"what": "export", "phase": MAKING, "path": wish.path, "argument": output}
+    output = os.path.join(folder, os.path.basename(desired.path))
+    note = {"what": "export", "phase": MAKING, "path": desired.path, "argument": output}
     earlier = journal.read()
     # Files that an interrupted run was just putting in place stay noted until they are replaced.
     journal.begin(
@@ -94,9 +94,9 @@ def export(
         # VBoxManage makes no folder, and overwrites no file.
         shutil.rmtree(folder, ignore_errors=True)
         os.mkdir(folder, mode=0o700)
-        argv = tuple(output if part == wish.path else part for part in action.argv)
+        argv = tuple(output if part == desired.path else part for part in action.argv)
         power.insist(client, Action(action.kind, action.text, argv, slow=True))
-        _place(folder, wish, journal, note, replaces)
+        _place(folder, desired, journal, note, replaces)
     except (VirtualBoxError, OSError) as error:
         # Put in place in part, it is done again by the next run.
         if journal.read().get("phase") == MAKING and not _unknown(error):
@@ -109,18 +109,20 @@ def _unknown(error: Exception) -> bool:
     return isinstance(error, VirtualBoxError) and error.outcome_unknown
 
 
-def _place(folder: str, wish: ApplianceWish, journal: Journal, note: Note, replaces: bool) -> None:
-    target, name_of_it = os.path.split(wish.path)
+def _place(
+    folder: str, desired: DesiredAppliance, journal: Journal, note: Note, replaces: bool
+) -> None:
+    target, name_of_it = os.path.split(desired.path)
     # The descriptor last: without it, the other files are no appliance.
     names = sorted(os.listdir(folder), key=lambda name: (name == name_of_it, name))
-    old = _old_files(wish.path) | set(journal.read().get("files", ()))
+    old = _old_files(desired.path) | set(journal.read().get("files", ()))
     mine = {name_of_it, *old} if replaces else set()
     taken = [
         name for name in names if name not in mine and os.path.lexists(os.path.join(target, name))
     ]
     if taken:
         raise VirtualBoxError(
-            f"{os.path.join(target, taken[0])} is in the way of the appliance {wish.path}",
+            f"{os.path.join(target, taken[0])} is in the way of the appliance {desired.path}",
             hint="remove it, or export into another folder",
             error_code="VBOX_E_FILE_ERROR",
         )
@@ -205,7 +207,7 @@ def import_vms(
     action: Action,
     systems: t.Sequence[System],
     places: t.Mapping[str, str],
-    wish: ApplianceWish,
+    desired: DesiredAppliance,
     journal: Journal,
 ) -> None:
     """Make the VMs of an appliance."""
@@ -218,14 +220,14 @@ def import_vms(
                 error_code="VBOX_E_FILE_ERROR",
             )
     # Whether it can be read at all, before anything is made.
-    client.read(*import_argv(systems, wish, dry_run=True))
+    client.read(*import_argv(systems, desired, dry_run=True))
     note = {
         "what": "import",
         "phase": MAKING,
-        "path": wish.path,
-        "argument": wish.path,
+        "path": desired.path,
+        "argument": desired.path,
         "folders": folders,
-        "base": wish.folder,
+        "base": desired.folder,
     }
     journal.begin(note)
     try:
@@ -238,6 +240,6 @@ def import_vms(
     listed = read.list_vms(client)
     for system in systems:
         vm = read.read_vm(client, read.find_uuid(listed, system.name))
-        for late in afterwards(vm, wish) if vm is not None else ():
+        for late in afterwards(vm, desired) if vm is not None else ():
             power.insist(client, late)
     journal.end()

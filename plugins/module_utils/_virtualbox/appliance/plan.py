@@ -28,7 +28,7 @@ MAC_OPTIONS = {"new": (), "keep_nat": ("keepnatmacs",), "keep_all": ("keepallmac
 
 
 @dataclass(frozen=True)
-class ApplianceWish:
+class DesiredAppliance:
     """What a task wants."""
 
     path: str
@@ -71,14 +71,14 @@ def describe(appliance: Appliance | None) -> dict[str, t.Any]:
     }
 
 
-def _check_marks(vms: t.Iterable[Vm], wish: ApplianceWish) -> None:
+def _check_marks(vms: t.Iterable[Vm], desired: DesiredAppliance) -> None:
     for vm in vms:
-        if wish.managed_by is not None and vm.managed_by != wish.managed_by:
+        if desired.managed_by is not None and vm.managed_by != desired.managed_by:
             raise VirtualBoxError(
-                f"the VM '{vm.name}' {{{vm.uuid}}} is not managed by '{wish.managed_by}', "
+                f"the VM '{vm.name}' {{{vm.uuid}}} is not managed by '{desired.managed_by}', "
                 f"but by {vm.managed_by or 'nobody'}, so it is left as it is",
                 hint="rename it, or hand it over with: VBoxManage setextradata "
-                f"{vm.uuid} {model.MARK} {wish.managed_by}",
+                f"{vm.uuid} {model.MARK} {desired.managed_by}",
                 error_code="NOT_OURS",
             )
 
@@ -87,17 +87,21 @@ def _check_marks(vms: t.Iterable[Vm], wish: ApplianceWish) -> None:
 
 
 def plan_export(
-    vms: t.Sequence[Vm], found: Appliance | None, wish: ApplianceWish, leftovers: bool, torn: bool
+    vms: t.Sequence[Vm],
+    found: Appliance | None,
+    desired: DesiredAppliance,
+    leftovers: bool,
+    torn: bool,
 ) -> AppliancePlan:
     """Write the appliance unless it is there; a torn one is half written."""
-    clean = _clean(f"remove the half export of an interrupted run to {wish.path}", leftovers)
-    _check_marks(vms, wish)
+    clean = _clean(f"remove the half export of an interrupted run to {desired.path}", leftovers)
+    _check_marks(vms, desired)
     names = [vm.name for vm in vms]
-    if found is not None and not wish.overwrite and not torn:
+    if found is not None and not desired.overwrite and not torn:
         held = [system.name for system in found.systems]
         if sorted(held) != sorted(names):
             raise VirtualBoxError(
-                f"the appliance {wish.path} exists and holds {', '.join(map(repr, held))}, "
+                f"the appliance {desired.path} exists and holds {', '.join(map(repr, held))}, "
                 f"not {', '.join(map(repr, names))}",
                 hint="use another path, or set overwrite to true",
                 error_code="BAD_OPTION",
@@ -117,11 +121,11 @@ def plan_export(
             hint="rename the VM: no quotes, slashes, and line breaks",
             error_code="BAD_OPTION",
         )
-    made = Appliance(wish.path, tuple(System(vm.name, vm.cpus, vm.memory_mb) for vm in vms))
-    argv = ["export", *(vm.uuid for vm in vms), "--output", wish.path, f"--{wish.format}"]
-    if wish.manifest:
+    made = Appliance(desired.path, tuple(System(vm.name, vm.cpus, vm.memory_mb) for vm in vms))
+    argv = ["export", *(vm.uuid for vm in vms), "--output", desired.path, f"--{desired.format}"]
+    if desired.manifest:
         argv.append("--manifest")
-    text = f"export {', '.join(map(repr, names))} to {wish.path}"
+    text = f"export {', '.join(map(repr, names))} to {desired.path}"
     return AppliancePlan(
         describe(found), describe(made), (*clean, Action("export", text, tuple(argv), slow=True))
     )
@@ -134,9 +138,9 @@ def _clean(text: str, needed: bool) -> tuple[Action, ...]:
 # --- import -----------------------------------------------------------------------------------
 
 
-def wanted_systems(found: Appliance, wish: ApplianceWish) -> tuple[System, ...]:
+def wanted_systems(found: Appliance, desired: DesiredAppliance) -> tuple[System, ...]:
     """The VMs of an appliance with the values that the task gives them."""
-    if wish.name is not None and len(found.systems) > 1:
+    if desired.name is not None and len(found.systems) > 1:
         raise VirtualBoxError(
             f"the appliance {found.path} holds {len(found.systems)} VMs, which keep their names: "
             f"{', '.join(repr(system.name) for system in found.systems)}",
@@ -146,9 +150,9 @@ def wanted_systems(found: Appliance, wish: ApplianceWish) -> tuple[System, ...]:
     named = tuple(
         replace(
             system,
-            name=system.name if wish.name is None else wish.name,
-            cpus=wish.cpus or system.cpus,
-            memory_mb=wish.memory_mb or system.memory_mb,
+            name=system.name if desired.name is None else desired.name,
+            cpus=desired.cpus or system.cpus,
+            memory_mb=desired.memory_mb or system.memory_mb,
         )
         for system in found.systems
     )
@@ -159,10 +163,10 @@ def wanted_systems(found: Appliance, wish: ApplianceWish) -> tuple[System, ...]:
     return named
 
 
-def places(systems: t.Iterable[System], wish: ApplianceWish) -> dict[str, str]:
+def places(systems: t.Iterable[System], desired: DesiredAppliance) -> dict[str, str]:
     """The settings files of the VMs that will be made, by name."""
     return {
-        system.name: model.settings_path(wish.folder, wish.groups, system.name)
+        system.name: model.settings_path(desired.folder, desired.groups, system.name)
         for system in systems
     }
 
@@ -170,13 +174,13 @@ def places(systems: t.Iterable[System], wish: ApplianceWish) -> dict[str, str]:
 def plan_import(
     systems: t.Sequence[System],
     existing: t.Mapping[str, Vm],
-    wish: ApplianceWish,
+    desired: DesiredAppliance,
     leftovers: bool,
     unmarked: t.Collection[str] = (),
 ) -> AppliancePlan:
     """Make the VMs unless they are there; `unmarked` ones still lack what follows the import."""
-    clean = _clean(f"remove the half import of an interrupted run of {wish.path}", leftovers)
-    _check_marks((vm for vm in existing.values() if vm.uuid not in unmarked), wish)
+    clean = _clean(f"remove the half import of an interrupted run of {desired.path}", leftovers)
+    _check_marks((vm for vm in existing.values() if vm.uuid not in unmarked), desired)
     lacking = [system.name for system in systems if system.name not in existing]
     after = {"vms": [_made(system) for system in systems]}
     if not lacking:
@@ -185,83 +189,92 @@ def plan_import(
             action
             for system in systems
             if existing[system.name].uuid in unmarked
-            for action in afterwards(existing[system.name], wish)
+            for action in afterwards(existing[system.name], desired)
         ]
         return AppliancePlan(shown, shown, (*clean, *late))
     if existing:
         raise VirtualBoxError(
-            f"of the VMs of {wish.path}, {', '.join(map(repr, sorted(existing)))} exist already, "
+            f"of the VMs of {desired.path}, "
+            f"{', '.join(map(repr, sorted(existing)))} exist already, "
             f"but {', '.join(map(repr, lacking))} do not",
             hint="an appliance is imported as a whole: rename or remove the ones that exist",
             error_code="INCOMPLETE_SET",
         )
     licences = [system for system in systems if system.eula]
-    if licences and not wish.accept_eula:
+    if licences and not desired.accept_eula:
         raise VirtualBoxError(
-            f"the appliance {wish.path} has a licence agreement: {licences[0].eula[:300]!r}",
+            f"the appliance {desired.path} has a licence agreement: {licences[0].eula[:300]!r}",
             hint="read it, and set accept_eula to true if you accept it",
             error_code="EULA_NOT_ACCEPTED",
         )
     names = ", ".join(repr(system.name) for system in systems)
     action = Action(
-        "import", f"import {names} from {wish.path}", import_argv(systems, wish), slow=True
+        "import", f"import {names} from {desired.path}", import_argv(systems, desired), slow=True
     )
     marks = tuple(
-        Action("mark", f"mark VM '{system.name}' as managed by '{wish.managed_by}'")
+        Action("mark", f"mark VM '{system.name}' as managed by '{desired.managed_by}'")
         for system in systems
-        if wish.managed_by is not None
+        if desired.managed_by is not None
     )
     grouped = tuple(
         Action("modify", f"put VM '{system.name}' into its groups")
         for system in systems
-        if len(wish.groups or ()) > 1
+        if len(desired.groups or ()) > 1
     )
     return AppliancePlan({"vms": []}, after, (*clean, action, *marks, *grouped))
 
 
 def import_argv(
-    systems: t.Sequence[System], wish: ApplianceWish, dry_run: bool = False
+    systems: t.Sequence[System], desired: DesiredAppliance, dry_run: bool = False
 ) -> tuple[str, ...]:
     """The call that imports; with dry_run the one that only looks whether it can be read."""
-    argv = ["import", wish.path]
+    argv = ["import", desired.path]
     if dry_run:
         argv.append("--dry-run")
-    for option in MAC_OPTIONS[wish.mac_policy]:
+    for option in MAC_OPTIONS[desired.mac_policy]:
         argv += ["--options", option]
     for number, system in enumerate(systems):
         argv += ["--vsys", str(number), "--vmname", system.name]
-        argv += ["--basefolder", wish.folder, "--group", (wish.groups or ("/",))[0]]
-        if wish.cpus is not None:
-            argv += ["--cpus", str(wish.cpus)]
-        if wish.memory_mb is not None:
-            argv += ["--memory", str(wish.memory_mb)]
+        argv += ["--basefolder", desired.folder, "--group", (desired.groups or ("/",))[0]]
+        if desired.cpus is not None:
+            argv += ["--cpus", str(desired.cpus)]
+        if desired.memory_mb is not None:
+            argv += ["--memory", str(desired.memory_mb)]
         if system.eula:
             argv += ["--eula", "accept"]
     return tuple(argv)
 
 
-def afterwards(vm: Vm, wish: ApplianceWish) -> tuple[Action, ...]:
+def afterwards(vm: Vm, desired: DesiredAppliance) -> tuple[Action, ...]:
     """What the import itself cannot do."""
     actions: list[Action] = []
-    if wish.managed_by is not None and vm.managed_by != wish.managed_by:
-        argv: tuple[str, ...] = ("setextradata", vm.uuid, model.MARK, wish.managed_by)
-        text = f"mark VM '{vm.name}' as managed by '{wish.managed_by}'"
+    if desired.managed_by is not None and vm.managed_by != desired.managed_by:
+        argv: tuple[str, ...] = ("setextradata", vm.uuid, model.MARK, desired.managed_by)
+        text = f"mark VM '{vm.name}' as managed by '{desired.managed_by}'"
         actions.append(Action("mark", text, argv, vm.uuid))
-    if wish.groups is not None and vm.groups is not None and set(wish.groups) != set(vm.groups):
-        argv = ("modifyvm", vm.uuid, "--groups", ",".join(wish.groups))
+    if (
+        desired.groups is not None
+        and vm.groups is not None
+        and set(desired.groups) != set(vm.groups)
+    ):
+        argv = ("modifyvm", vm.uuid, "--groups", ",".join(desired.groups))
         actions.append(Action("modify", f"put VM '{vm.name}' into its groups", argv, vm.uuid))
     return tuple(actions)
 
 
-def differences(vm: Vm, wish: ApplianceWish) -> list[str]:
+def differences(vm: Vm, desired: DesiredAppliance) -> list[str]:
     """Where an existing VM is not as the task would import it; it is left so."""
     found = []
     for option in ("cpus", "memory_mb"):
-        wanted, actual = getattr(wish, option), getattr(vm, option)
+        wanted, actual = getattr(desired, option), getattr(vm, option)
         if wanted is not None and wanted != actual:
             found.append(f"{option} is {actual}, not {wanted}")
-    if wish.groups is not None and vm.groups is not None and set(wish.groups) != set(vm.groups):
-        found.append(f"groups are {', '.join(vm.groups)}, not {', '.join(wish.groups)}")
+    if (
+        desired.groups is not None
+        and vm.groups is not None
+        and set(desired.groups) != set(vm.groups)
+    ):
+        found.append(f"groups are {', '.join(vm.groups)}, not {', '.join(desired.groups)}")
     return found
 
 

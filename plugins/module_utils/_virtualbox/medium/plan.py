@@ -27,7 +27,7 @@ NEVER_GROWS_FIXED = ("vdi", "vhd")
 
 
 @dataclass(frozen=True)
-class MediumWish:
+class DesiredMedium:
     """What a task wants of a medium."""
 
     medium: Medium
@@ -49,32 +49,34 @@ class MediumPlan:
     actions: tuple[Action, ...] = ()
 
 
-def plan_medium(actual: Medium | None, wish: MediumWish, leftovers: bool = False) -> MediumPlan:
+def plan_medium(
+    actual: Medium | None, desired: DesiredMedium, leftovers: bool = False
+) -> MediumPlan:
     """The way from the actual medium (None: there is none) to the wanted one.
 
     The actual one may still lie at another path, which is where it is moved from.
     """
-    path = wish.medium.path
-    if wish.state != "absent":
-        _check_size(wish.medium, actual)
+    path = desired.medium.path
+    if desired.state != "absent":
+        _check_size(desired.medium, actual)
     clean = (
         (Action("clean", f"remove the half-made medium {path} of an interrupted run"),)
         if leftovers
         else ()
     )
-    if wish.state == "absent":
+    if desired.state == "absent":
         if actual is None:
             return MediumPlan(None, None, clean)
-        placed, move = _move(actual, wish)
-        removal = _remove_medium(placed, wish)
+        placed, move = _move(actual, desired)
+        removal = _remove_medium(placed, desired)
         return replace(removal, before=actual, actions=(*clean, *move, *removal.actions))
     if actual is not None:
         _check_present(actual)
-        placed, move = _move(actual, wish)
-        after = _merge_medium(placed, wish)
+        placed, move = _move(actual, desired)
+        after = _merge_medium(placed, desired)
         return MediumPlan(actual, after, (*clean, *move, *_medium_changes(placed, after)))
-    fresh, creation = _medium_creation(wish)
-    after = _merge_medium(fresh, wish)
+    fresh, creation = _medium_creation(desired)
+    after = _merge_medium(fresh, desired)
     return MediumPlan(None, after, (*clean, *creation, *_medium_changes(fresh, after)))
 
 
@@ -126,13 +128,13 @@ def _check_idle(actual: Medium, what: str) -> None:
     )
 
 
-def _move(actual: Medium, wish: MediumWish) -> tuple[Medium, tuple[Action, ...]]:
+def _move(actual: Medium, desired: DesiredMedium) -> tuple[Medium, tuple[Action, ...]]:
     """The medium at its wanted path; the VMs that have it keep it."""
-    path = wish.medium.path
+    path = desired.medium.path
     if actual.path == path:
         return actual, ()
     placed = replace(actual, path=path, registered=True)
-    if wish.in_place:
+    if desired.in_place:
         text = f"tell VirtualBox that medium {actual.path} lies at {path} now"
         argv = ("modifymedium", "disk", actual.uuid, "--setlocation", path)
         return placed, (Action("relocate", text, argv),)
@@ -150,7 +152,7 @@ def _move(actual: Medium, wish: MediumWish) -> tuple[Medium, tuple[Action, ...]]
     return placed, (Action("move", text, argv, slow=True, path=actual.path),)
 
 
-def _remove_medium(actual: Medium, wish: MediumWish) -> MediumPlan:
+def _remove_medium(actual: Medium, desired: DesiredMedium) -> MediumPlan:
     path = actual.path
     close = ("closemedium", "disk", path)
     if actual.children:
@@ -162,7 +164,7 @@ def _remove_medium(actual: Medium, wish: MediumWish) -> MediumPlan:
     if actual.file_missing:
         gone = Action("close", f"forget medium {path}, its file is gone", close)
         return MediumPlan(actual, None, (gone,))
-    if wish.delete_media:
+    if desired.delete_media:
         delete = Action("remove", f"delete medium {path}", (*close, "--delete"))
         return MediumPlan(actual, None, (delete,))
     if not actual.registered:
@@ -173,13 +175,13 @@ def _remove_medium(actual: Medium, wish: MediumWish) -> MediumPlan:
     )
 
 
-def _medium_creation(wish: MediumWish) -> tuple[Medium, tuple[Action, ...]]:
-    wanted, source = wish.medium, wish.source_path
+def _medium_creation(desired: DesiredMedium) -> tuple[Medium, tuple[Action, ...]]:
+    wanted, source = desired.medium, desired.source_path
     path = wanted.path
     kind = wanted.format or "vdi"
     variant = wanted.variant or "standard"
     form = ("--format", kind.upper(), "--variant", variant.capitalize())
-    size_mb = wish.source_size_mb if source else wanted.size_mb
+    size_mb = desired.source_size_mb if source else wanted.size_mb
     # VirtualBox leaves out blocks of zeros, whatever a new image is made from.
     fresh = Medium(
         path,
@@ -188,16 +190,16 @@ def _medium_creation(wish: MediumWish) -> tuple[Medium, tuple[Action, ...]]:
         type="normal",
         size_mb=size_mb,
         description=None if wanted.description is None else "",
-        unused_mb=0 if wish.compact else None,
+        unused_mb=0 if desired.compact else None,
     )
-    if source and wish.source_raw:
+    if source and desired.source_raw:
         convert = ("convertfromraw", source, path, *form)
         text = f"make medium {path} from {source}"
         return fresh, (Action("convert", text, convert, slow=True),)
     if source:
         clone = ("clonemedium", "disk", source, path, *form)
         actions = [Action("clone", f"make medium {path} from {source}", clone, slow=True)]
-        if not wish.source_registered:
+        if not desired.source_registered:
             # clonemedium has taken the source into VirtualBox's list.
             close = ("closemedium", "disk", source)
             actions.append(Action("close", f"close medium {source}, the file stays", close))
@@ -211,8 +213,8 @@ def _medium_creation(wish: MediumWish) -> tuple[Medium, tuple[Action, ...]]:
     return fresh, (Action("create", f"create medium {path} of {size_mb} MiB", create, slow=True),)
 
 
-def _merge_medium(actual: Medium, wish: MediumWish) -> Medium:
-    wanted = wish.medium
+def _merge_medium(actual: Medium, desired: DesiredMedium) -> Medium:
+    wanted = desired.medium
     for name in ("format", "variant"):
         value, found = getattr(wanted, name), getattr(actual, name)
         if value is not None and found not in (None, value):
@@ -236,7 +238,7 @@ def _merge_medium(actual: Medium, wish: MediumWish) -> Medium:
     merged: Medium = filled(
         actual, size_mb=wanted.size_mb, type=wanted.type, description=wanted.description
     )
-    return _compacted(merged) if wish.compact else merged
+    return _compacted(merged) if desired.compact else merged
 
 
 def _compacted(medium: Medium) -> Medium:

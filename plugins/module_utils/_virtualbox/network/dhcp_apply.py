@@ -24,8 +24,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.net
     DhcpServer,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.dhcp_plan import (  # noqa: E501
+    DesiredDhcp,
     DhcpPlan,
-    DhcpWish,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     read,
@@ -35,20 +35,20 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
 class Task(task.Task):
     """One run of the module."""
 
-    def __init__(self, client: Client, wish: DhcpWish) -> None:
+    def __init__(self, client: Client, desired: DesiredDhcp) -> None:
         super().__init__(client)
-        self.wish = wish
+        self.desired = desired
         self.actual: DhcpServer | None = None
 
     def _read(self) -> DhcpServer | None:
-        return settings.read(self.client).dhcp_server(self.wish.server.network)
+        return settings.read(self.client).dhcp_server(self.desired.server.network)
 
-    def _with_uuids(self) -> DhcpWish:
+    def _with_uuids(self) -> DesiredDhcp:
         """VMs by their UUIDs, as VirtualBox keeps them."""
-        wanted = self.wish.server
+        wanted = self.desired.server
         names = {item.vm for item in wanted.fixed_addresses if item.vm}
         if not names:
-            return self.wish
+            return self.desired
         listed = read.list_vms(self.client)
         known = {uuid for _name, uuid in listed}
         uuids = {
@@ -64,14 +64,14 @@ class Task(task.Task):
         fixed = tuple(
             replace(item, vm=uuids[item.vm]) if item.vm else item for item in wanted.fixed_addresses
         )
-        return replace(self.wish, server=replace(wanted, fixed_addresses=fixed))
+        return replace(self.desired, server=replace(wanted, fixed_addresses=fixed))
 
     def plan(self) -> DhcpPlan:
         """Read the actual state and plan from it."""
-        dhcp_checks.check_wish(self.wish.server)
-        wish = self.wish if self.wish.state == "absent" else self._with_uuids()
+        dhcp_checks.check_desired(self.desired.server)
+        desired = self.desired if self.desired.state == "absent" else self._with_uuids()
         self.actual = self._read()
-        return dhcp_plan.plan(wish, self.actual)
+        return dhcp_plan.plan(desired, self.actual)
 
     def carry_out(self, plan: DhcpPlan) -> None:
         """Apply a plan."""
@@ -88,5 +88,5 @@ class Task(task.Task):
             # A refused one is there all the same, without addresses or options; one that somebody
             # else has made in this moment is not ours.
             if not error.outcome_unknown and "already exists" not in error.stderr and self._read():
-                self.client.write("dhcpserver", "remove", "--network", self.wish.server.network)
+                self.client.write("dhcpserver", "remove", "--network", self.desired.server.network)
             raise

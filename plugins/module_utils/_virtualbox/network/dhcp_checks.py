@@ -45,8 +45,8 @@ def option_number(text: str) -> int:
     return number
 
 
-def check_wish(server: DhcpServer) -> None:
-    """What can be told from the wish alone."""
+def check_desired(server: DhcpServer) -> None:
+    """Faults that the desired object shows by itself."""
     addresses.name("network", server.network)
     for key in ("server_address", "lower_address", "upper_address"):
         if getattr(server, key) is not None:

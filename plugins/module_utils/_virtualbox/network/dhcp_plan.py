@@ -45,7 +45,7 @@ NO_SCOPE = Scope()
 
 
 @dataclass(frozen=True)
-class DhcpWish:
+class DesiredDhcp:
     server: DhcpServer
     state: str = "present"
     prune_options: bool = False
@@ -60,13 +60,13 @@ class DhcpPlan:
     actions: tuple[Action, ...] = ()
 
 
-def plan(wish: DhcpWish, actual: DhcpServer | None) -> DhcpPlan:
+def plan(desired: DesiredDhcp, actual: DhcpServer | None) -> DhcpPlan:
     """What has to be done, in order."""
-    wanted = wish.server
-    dhcp_checks.check_wish(wanted)
+    wanted = desired.server
+    dhcp_checks.check_desired(wanted)
     about = f"DHCP server of network '{wanted.network}'"
     base = ("--network", wanted.network)
-    if wish.state == "absent":
+    if desired.state == "absent":
         if actual is None:
             return DhcpPlan(None, None)
         argv = ("dhcpserver", "remove", *base)
@@ -74,7 +74,7 @@ def plan(wish: DhcpWish, actual: DhcpServer | None) -> DhcpPlan:
     missing = [key for key in CORE if actual is None and getattr(wanted, key) is None]
     if missing:
         raise bad_option(f"there is no {about}, and a new one needs {', '.join(missing)}")
-    after = _after(wish, actual or DhcpServer(wanted.network, enabled=True))
+    after = _after(desired, actual or DhcpServer(wanted.network, enabled=True))
     dhcp_checks.check_after(after)
     arguments, changed = _difference(actual or DhcpServer(wanted.network), after)
     if not arguments:
@@ -87,22 +87,22 @@ def plan(wish: DhcpWish, actual: DhcpServer | None) -> DhcpPlan:
     return DhcpPlan(actual, after, (action,))
 
 
-def _after(wish: DhcpWish, before: DhcpServer) -> DhcpServer:
+def _after(desired: DesiredDhcp, before: DhcpServer) -> DhcpServer:
     """The server when everything is done."""
-    wanted = wish.server
+    wanted = desired.server
     after: DhcpServer = filled(
         before, enabled=wanted.enabled, **{key: getattr(wanted, key) for key in CORE}
     )
-    prune = wish.prune_options
+    prune = desired.prune_options
     old_groups = {group.name: group for group in before.groups}
-    groups = {} if wish.prune_groups else dict(old_groups)
+    groups = {} if desired.prune_groups else dict(old_groups)
     for group in wanted.groups:
         old = old_groups.get(group.name, Group(group.name))
         conditions = old.conditions if group.conditions is None else group.conditions
         scope = _after_scope(old.scope, group.scope, prune)
         groups[group.name] = Group(group.name, conditions, scope)
     old_fixed = {item.key: item for item in before.fixed_addresses}
-    fixed = {} if wish.prune_fixed_addresses else dict(old_fixed)
+    fixed = {} if desired.prune_fixed_addresses else dict(old_fixed)
     for item in wanted.fixed_addresses:
         known = old_fixed.get(item.key, replace(item, address="", scope=NO_SCOPE))
         fixed[item.key] = replace(

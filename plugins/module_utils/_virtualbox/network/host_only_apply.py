@@ -27,8 +27,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.net
     HostOnly,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.host_only_plan import (  # noqa: E501
+    DesiredHostOnly,
     HostOnlyPlan,
-    HostOnlyWish,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.recovery import (
     settings_home,
@@ -38,16 +38,18 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.rec
 class Task(task.Task):
     """One run of the module."""
 
-    def __init__(self, client: Client, wish: HostOnlyWish, conf: str = networks_conf.PATH) -> None:
+    def __init__(
+        self, client: Client, desired: DesiredHostOnly, conf: str = networks_conf.PATH
+    ) -> None:
         super().__init__(client)
-        self.wish = wish
+        self.desired = desired
         self.conf = conf
         self.actual: HostOnly | None = None
         self.listed: tuple[HostOnly, ...] = ()
-        self.journal = Journal(settings_home(), f"hostonlyif {wish.item.address}")
+        self.journal = Journal(settings_home(), f"hostonlyif {desired.item.address}")
 
     def _read(self) -> tuple[HostOnly, ...]:
-        if self.wish.item.kind == INTERFACE:
+        if self.desired.item.kind == INTERFACE:
             return host_only_model.interfaces(self.client.read("list", "hostonlyifs"))
         try:
             return host_only_model.networks(self.client.read("list", "hostonlynets"))
@@ -65,9 +67,9 @@ class Task(task.Task):
 
     def plan(self) -> HostOnlyPlan:
         """Read the actual state and plan from it."""
-        host_only_plan.check(self.wish)
+        host_only_plan.check(self.desired)
         self.listed = self._read()
-        plan = host_only_plan.plan(self.wish, self.listed, self._leftover())
+        plan = host_only_plan.plan(self.desired, self.listed, self._leftover())
         self.actual = plan.before
         if plan.after and plan.actions and plan.after.kind == INTERFACE:
             wanted = ipaddress.IPv4Interface(f"{plan.after.address}/{plan.after.netmask}")
@@ -76,7 +78,7 @@ class Task(task.Task):
 
     def _leftover(self) -> str:
         """The interface that a run made and was killed before it gave it the address."""
-        if self.wish.item.kind != INTERFACE:
+        if self.desired.item.kind != INTERFACE:
             return ""
         note = self.journal.read()
         new = [item.name for item in self.listed if item.name not in note.get("before", ())]
@@ -87,7 +89,7 @@ class Task(task.Task):
         """Apply a plan."""
         made = ""
         for action in plan.actions:
-            if action.kind == "create" and self.wish.item.kind == INTERFACE:
+            if action.kind == "create" and self.desired.item.kind == INTERFACE:
                 made = self._create(t.cast(HostOnly, plan.after).name)
             elif made:
                 self._configure(action, made)
@@ -118,11 +120,11 @@ class Task(task.Task):
                 "VBoxManage hostonlyif create reported success, but there is no new interface",
                 stdout=answer,
             )
-        if self.wish.item.name and made != self.wish.item.name:
+        if self.desired.item.name and made != self.desired.item.name:
             self._discard(made)
             raise VirtualBoxError(
                 f"VirtualBox has called the new host-only interface {made}, not "
-                f"{self.wish.item.name}; it was removed again",
+                f"{self.desired.item.name}; it was removed again",
                 hint="leave the option name out; the interface is found by its address",
                 error_code="OTHER_NAME",
             )

@@ -34,7 +34,7 @@ NETMASK = "255.255.255.0"
 
 
 @dataclass(frozen=True)
-class HostOnlyWish:
+class DesiredHostOnly:
     item: HostOnly
     state: str = "present"
 
@@ -46,9 +46,9 @@ class HostOnlyPlan:
     actions: tuple[Action, ...] = ()
 
 
-def check(wish: HostOnlyWish) -> None:
-    """What can be told from the wish alone."""
-    wanted = wish.item
+def check(desired: DesiredHostOnly) -> None:
+    """Faults that the desired object shows by itself."""
+    wanted = desired.item
     for key in ("address", "upper_address"):
         if getattr(wanted, key) is not None:
             addresses.address(key, getattr(wanted, key))
@@ -101,14 +101,16 @@ def find(wanted: HostOnly, listed: t.Sequence[HostOnly], exact: bool) -> HostOnl
     return same[0] if same else None
 
 
-def plan(wish: HostOnlyWish, listed: t.Sequence[HostOnly], leftover: str = "") -> HostOnlyPlan:
+def plan(
+    desired: DesiredHostOnly, listed: t.Sequence[HostOnly], leftover: str = ""
+) -> HostOnlyPlan:
     """What has to be done; `leftover` is an interface that an interrupted run has made for this."""
-    check(wish)
-    wanted = wish.item
-    actual = find(wanted, listed, exact=wish.state == "absent")
-    if actual is None and leftover and wish.state == "present":
+    check(desired)
+    wanted = desired.item
+    actual = find(wanted, listed, exact=desired.state == "absent")
+    if actual is None and leftover and desired.state == "present":
         actual = next((item for item in listed if item.name == leftover), None)
-    if wish.state == "absent":
+    if desired.state == "absent":
         if actual is None:
             return HostOnlyPlan(None, None)
         return HostOnlyPlan(actual, None, (_remove(actual),))

@@ -24,8 +24,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.net
     NatNetwork,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.nat_plan import (  # noqa: E501
+    DesiredNat,
     NatPlan,
-    NatWish,
 )
 
 # Without the kernel driver the process of a network ends within this time.
@@ -39,17 +39,17 @@ class Task(task.Task):
     def __init__(
         self,
         client: Client,
-        wish: NatWish,
+        desired: DesiredNat,
         running: t.Callable[[str], bool] = processes.running,
     ) -> None:
         super().__init__(client)
-        self.wish = wish
+        self.desired = desired
         self.running = running
         self.actual: NatNetwork | None = None
 
     @property
     def name(self) -> str:
-        return self.wish.network.name
+        return self.desired.network.name
 
     def _read(self) -> NatNetwork | None:
         found = settings.read(self.client).nat_network(self.name)
@@ -57,9 +57,9 @@ class Task(task.Task):
 
     def plan(self) -> NatPlan:
         """Read the actual state and plan from it."""
-        nat_plan.check(self.wish)
+        nat_plan.check(self.desired)
         self.actual = self._read()
-        return nat_plan.plan(self.wish, self.actual)
+        return nat_plan.plan(self.desired, self.actual)
 
     def carry_out(self, plan: NatPlan) -> None:
         """Apply a plan."""

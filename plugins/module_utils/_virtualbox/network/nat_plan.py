@@ -49,7 +49,7 @@ NEW = NatNetwork(
 
 
 @dataclass(frozen=True)
-class NatWish:
+class DesiredNat:
     network: NatNetwork
     state: str = "present"
     prune_port_forwards: bool = False
@@ -62,9 +62,9 @@ class NatPlan:
     actions: tuple[Action, ...] = ()
 
 
-def check(wish: NatWish) -> None:
+def check(desired: DesiredNat) -> None:
     """Refuse what VirtualBox would refuse half-way, or take and never do."""
-    wanted = wish.network
+    wanted = desired.network
     addresses.name("name", wanted.name)
     if wanted.network is not None:
         found = addresses.network4("network", wanted.network)
@@ -112,25 +112,25 @@ def _unique(option: str, keys: t.Sequence[t.Any]) -> None:
         raise bad_option(f"{option}: {', '.join(str(key) for key in sorted(twice))} is there twice")
 
 
-def plan(wish: NatWish, actual: NatNetwork | None) -> NatPlan:
+def plan(desired: DesiredNat, actual: NatNetwork | None) -> NatPlan:
     """What has to be done, in order."""
-    check(wish)
-    name = wish.network.name
-    if wish.state == "absent":
+    check(desired)
+    name = desired.network.name
+    if desired.state == "absent":
         if actual is None:
             return NatPlan(None, None)
         return NatPlan(actual, None, (*_stop(actual), _action("remove", name, "remove")))
     if actual is None:
-        if wish.network.network is None:
+        if desired.network.network is None:
             raise bad_option(
                 f"there is no NAT network '{name}', and a new one needs an address",
                 "set the option network",
             )
-        before = replace(NEW, name=name, network=wish.network.network)
+        before = replace(NEW, name=name, network=desired.network.network)
     else:
         before = actual
-    after = _after(wish, before)
-    arguments, changed = _difference(before, after, wish)
+    after = _after(desired, before)
+    arguments, changed = _difference(before, after, desired)
     actions: list[Action] = []
     if actual is None:
         given = ("--network", t.cast(str, after.network), *arguments)
@@ -155,11 +155,11 @@ def _stop(network: NatNetwork) -> tuple[Action, ...]:
     return (_action("stop", network.name, "stop"),) if network.running else ()
 
 
-def _after(wish: NatWish, before: NatNetwork) -> NatNetwork:
+def _after(desired: DesiredNat, before: NatNetwork) -> NatNetwork:
     """The network when everything is done."""
-    wanted = wish.network
+    wanted = desired.network
     after: NatNetwork = filled(before, **{key: getattr(wanted, key) for key in SETTINGS})
-    rules = {} if wish.prune_port_forwards else {rule.key: rule for rule in before.port_forwards}
+    rules = {} if desired.prune_port_forwards else {rule.key: rule for rule in before.port_forwards}
     if before.network and after.network and after.network != before.network:
         rules = {
             key: replace(
@@ -170,25 +170,25 @@ def _after(wish: NatWish, before: NatNetwork) -> NatNetwork:
         }
     rules.update({rule.key: rule for rule in wanted.port_forwards})
     loopbacks = {**dict(before.loopbacks), **dict(wanted.loopbacks)}
-    if wish.state != "present":
-        after = replace(after, running=wish.state == "started")
+    if desired.state != "present":
+        after = replace(after, running=desired.state == "started")
     after = replace(
         after,
         port_forwards=tuple(rules[key] for key in sorted(rules)),
         loopbacks=tuple(sorted(loopbacks.items())),
     )
-    _check_after(wish, after)
+    _check_after(desired, after)
     return after
 
 
-def _check_after(wish: NatWish, after: NatNetwork) -> None:
+def _check_after(desired: DesiredNat, after: NatNetwork) -> None:
     """Refuse what does not fit together, whether it was there or is wanted."""
-    if after.running and not after.enabled and wish.state == "started":
+    if after.running and not after.enabled and desired.state == "started":
         raise bad_option(
             f"the NAT network '{after.name}' is disabled and cannot be started",
             "set enabled: true",
         )
-    wanted = wish.network
+    wanted = desired.network
     network = ipaddress.IPv4Network(t.cast(str, after.network))
     for rule in wanted.port_forwards:
         inside: addresses.Network = network
@@ -221,7 +221,7 @@ def _check_after(wish: NatWish, after: NatNetwork) -> None:
 
 
 def _difference(
-    before: NatNetwork, after: NatNetwork, wish: NatWish
+    before: NatNetwork, after: NatNetwork, desired: DesiredNat
 ) -> tuple[list[str], list[str]]:
     """The arguments of one call, and the names of what they change."""
     arguments: list[str] = []
@@ -243,7 +243,7 @@ def _difference(
     setting("ipv6_default_route", "--ipv6-default", switch("ipv6_default_route"))
     old = {rule.key: rule for rule in before.port_forwards}
     new = {rule.key: rule for rule in after.port_forwards}
-    named = {rule.key for rule in wish.network.port_forwards}
+    named = {rule.key for rule in desired.network.port_forwards}
     # VirtualBox leads rules elsewhere when the network moves, so the named ones are made anew.
     again = named if before.network != after.network else set()
     # All deletions first: a changed rule keeps its name, and a new one may take over a port.

@@ -24,7 +24,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
 
 
 @dataclass(frozen=True)
-class SnapshotWish:
+class DesiredSnapshot:
     """What a task wants of the snapshots of its VMs."""
 
     name: str = ""
@@ -57,21 +57,21 @@ class SnapshotPlan:
     actions: tuple[Action, ...] = ()
 
 
-def target(vm: SnapshotVm, wish: SnapshotWish) -> Snapshot | None:
+def target(vm: SnapshotVm, desired: DesiredSnapshot) -> Snapshot | None:
     """The snapshot that the task means; several of its name are an error."""
-    if wish.uuid:
-        found = vm.by_uuid(wish.uuid)
-        if found is not None and wish.name and found.name != wish.name:
+    if desired.uuid:
+        found = vm.by_uuid(desired.uuid)
+        if found is not None and desired.name and found.name != desired.name:
             raise VirtualBoxError(
-                f"the snapshot {wish.uuid} of VM '{vm.name}' has the name '{found.name}', "
-                f"not '{wish.name}'",
+                f"the snapshot {desired.uuid} of VM '{vm.name}' has the name '{found.name}', "
+                f"not '{desired.name}'",
                 error_code="BAD_OPTION",
             )
         return found
-    named = vm.named(wish.name)
+    named = vm.named(desired.name)
     if len(named) > 1:
         raise VirtualBoxError(
-            f"the VM '{vm.name}' has {len(named)} snapshots with the name '{wish.name}': "
+            f"the VM '{vm.name}' has {len(named)} snapshots with the name '{desired.name}': "
             f"{', '.join(item.uuid for item in named)}",
             hint="name one by the option uuid, in a task for this VM alone",
             error_code="AMBIGUOUS_NAME",
@@ -80,32 +80,32 @@ def target(vm: SnapshotVm, wish: SnapshotWish) -> Snapshot | None:
 
 
 def plan_snapshots(
-    vms: t.Sequence[SnapshotVm], wish: SnapshotWish, children: Children
+    vms: t.Sequence[SnapshotVm], desired: DesiredSnapshot, children: Children
 ) -> SnapshotPlan:
     """The way of all VMs to the wanted state; whatever forbids it for one, forbids it for all."""
-    check_marks(vms, wish)
+    check_marks(vms, desired)
     check_states(vms)
-    found = [(vm, target(vm, wish)) for vm in vms]
-    if wish.state == "absent":
+    found = [(vm, target(vm, desired)) for vm in vms]
+    if desired.state == "absent":
         return _absent(found, children)
-    if wish.state == "restored":
-        return _restored(found, wish)
-    return _present(found, wish)
+    if desired.state == "restored":
+        return _restored(found, desired)
+    return _present(found, desired)
 
 
-def check_marks(vms: t.Sequence[SnapshotVm], wish: SnapshotWish) -> None:
+def check_marks(vms: t.Sequence[SnapshotVm], desired: DesiredSnapshot) -> None:
     """Every VM belongs to the datacenter that the task names."""
-    if wish.managed_by is None:
+    if desired.managed_by is None:
         return
-    strangers = [vm for vm in vms if vm.managed_by != wish.managed_by]
+    strangers = [vm for vm in vms if vm.managed_by != desired.managed_by]
     if strangers:
         owners = ", ".join(
             f"'{vm.name}' {{{vm.uuid}}} ({vm.managed_by or 'no mark'})" for vm in strangers
         )
         raise VirtualBoxError(
-            f"not managed by '{wish.managed_by}', so no VM was changed: {owners}",
+            f"not managed by '{desired.managed_by}', so no VM was changed: {owners}",
             hint="take them out of the option vms, or hand one over with: VBoxManage setextradata "
-            f"{strangers[0].uuid} {model.MARK} {wish.managed_by}",
+            f"{strangers[0].uuid} {model.MARK} {desired.managed_by}",
             error_code="NOT_OURS",
         )
 
@@ -141,25 +141,25 @@ def _pauses(vms: t.Iterable[SnapshotVm]) -> list[SnapshotVm]:
 
 
 def _present(
-    found: t.Sequence[tuple[SnapshotVm, Snapshot | None]], wish: SnapshotWish
+    found: t.Sequence[tuple[SnapshotVm, Snapshot | None]], desired: DesiredSnapshot
 ) -> SnapshotPlan:
     vms = tuple(vm for vm, _snapshot in found)
     having = [vm.name for vm, snapshot in found if snapshot is not None]
     lacking = [vm.name for vm, snapshot in found if snapshot is None]
     if having and lacking:
         raise VirtualBoxError(
-            f"the VMs {', '.join(map(repr, having))} have a snapshot '{wish.name}', but "
+            f"the VMs {', '.join(map(repr, having))} have a snapshot '{desired.name}', but "
             f"{', '.join(map(repr, lacking))} have none: taken now, it would be of another moment",
             hint="take one of another name, or remove it from all VMs first",
             error_code="INCOMPLETE_SET",
         )
     if having:
-        return _described(found, wish)
+        return _described(found, desired)
     paused = _pauses(vms)
     actions = [set_power(vm, "pause", "pause") for vm in paused]
-    actions += [_take(vm, wish.name, wish.description or "") for vm in vms]
+    actions += [_take(vm, desired.name, desired.description or "") for vm in vms]
     actions += [set_power(vm, "resume", "resume") for vm in paused]
-    after = tuple(sm.with_snapshot(vm, wish.name, wish.description or "") for vm in vms)
+    after = tuple(sm.with_snapshot(vm, desired.name, desired.description or "") for vm in vms)
     return SnapshotPlan(vms, after, tuple(actions))
 
 
@@ -171,16 +171,20 @@ def _take(vm: SnapshotVm, name: str, description: str) -> Action:
 
 
 def _described(
-    found: t.Sequence[tuple[SnapshotVm, Snapshot | None]], wish: SnapshotWish
+    found: t.Sequence[tuple[SnapshotVm, Snapshot | None]], desired: DesiredSnapshot
 ) -> SnapshotPlan:
     after: list[SnapshotVm] = []
     actions: list[Action] = []
     for vm, snapshot in found:
-        if snapshot is None or wish.description is None or snapshot.description == wish.description:
+        if (
+            snapshot is None
+            or desired.description is None
+            or snapshot.description == desired.description
+        ):
             after.append(vm)
             continue
-        after.append(sm.with_description(vm, snapshot.uuid, wish.description))
-        argv = ("snapshot", vm.uuid, "edit", snapshot.uuid, "--description", wish.description)
+        after.append(sm.with_description(vm, snapshot.uuid, desired.description))
+        argv = ("snapshot", vm.uuid, "edit", snapshot.uuid, "--description", desired.description)
         text = f"describe snapshot '{snapshot.name}' of VM '{vm.name}'"
         actions.append(Action("describe", text, argv, vm.uuid, True))
     return SnapshotPlan(tuple(vm for vm, _snapshot in found), tuple(after), tuple(actions))
@@ -242,12 +246,12 @@ def blockers(vm: SnapshotVm, snapshot: Snapshot, children: Children) -> t.Iterat
 
 
 def _restored(
-    found: t.Sequence[tuple[SnapshotVm, Snapshot | None]], wish: SnapshotWish
+    found: t.Sequence[tuple[SnapshotVm, Snapshot | None]], desired: DesiredSnapshot
 ) -> SnapshotPlan:
     lacking = [f"'{vm.name}'" for vm, snapshot in found if snapshot is None]
     if lacking:
         raise VirtualBoxError(
-            f"there is no snapshot '{wish.uuid or wish.name}' of {', '.join(lacking)}, "
+            f"there is no snapshot '{desired.uuid or desired.name}' of {', '.join(lacking)}, "
             "so no VM was changed",
             error_code="VBOX_E_OBJECT_NOT_FOUND",
         )
@@ -257,13 +261,14 @@ def _restored(
         for vm, snapshot in found
         if snapshot
         and not vm.at(snapshot)
-        and not (vm.uuid in wish.reached and vm.on and vm.current == snapshot.uuid)
+        and not (vm.uuid in desired.reached and vm.on and vm.current == snapshot.uuid)
     ]
     on = [vm for vm, _snapshot in back if vm.on]
-    if on and not wish.allow_power_cycle:
+    if on and not desired.allow_power_cycle:
         names = ", ".join(f"'{vm.name}' is {vm.state}" for vm in on)
         raise VirtualBoxError(
-            f"the VM {names} and has to be off to go back to snapshot '{wish.name or wish.uuid}'",
+            f"the VM {names} and has to be off to go back to snapshot "
+            f"'{desired.name or desired.uuid}'",
             hint="stop it first, or set allow_power_cycle to true",
             error_code="POWER_CYCLE_NEEDED",
         )

@@ -33,8 +33,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     read,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+    DesiredVm,
     VmPlan,
-    VmWish,
 )
 
 # Steps with a VM that is made already.
@@ -88,7 +88,7 @@ def finish_removal(client: Client, note: dict[str, t.Any], base: str) -> None:
 def apply_vm(
     client: Client,
     plan: VmPlan,
-    wish: VmWish,
+    desired: DesiredVm,
     journal: Journal,
     note: dict[str, t.Any],
     patience: float,
@@ -96,24 +96,24 @@ def apply_vm(
     """Carry out a plan for a VM; one that this run has begun to make is taken back if it fails."""
     for action in plan.actions:
         try:
-            _apply(client, action, plan, wish, journal, note, patience)
+            _apply(client, action, plan, desired, journal, note, patience)
         except VirtualBoxError as error:
             if not error.outcome_unknown and action.kind not in AFTER_MAKING:
-                _take_back(client, wish, journal)
+                _take_back(client, desired, journal)
             raise
     journal.end()
 
 
-def _take_back(client: Client, wish: VmWish, journal: Journal) -> None:
+def _take_back(client: Client, desired: DesiredVm, journal: Journal) -> None:
     note = journal.read()
-    made = note.get("what") == "create" and note.get("uuid") == wish.new_uuid
+    made = note.get("what") == "create" and note.get("uuid") == desired.new_uuid
     if not made or not note["new_folder"]:
         # Somebody else's files are beside those of the VM: the next run goes on with it.
         return
     # The first error is the one to be told; what is left here, the next run removes.
     with contextlib.suppress(VirtualBoxError):
-        power.insist(client, Action("forget", "", ("unregistervm", wish.new_uuid)))
-        finish_removal(client, note, wish.folder)
+        power.insist(client, Action("forget", "", ("unregistervm", desired.new_uuid)))
+        finish_removal(client, note, desired.folder)
         journal.end()
 
 
@@ -121,16 +121,16 @@ def _apply(
     client: Client,
     action: Action,
     plan: VmPlan,
-    wish: VmWish,
+    desired: DesiredVm,
     journal: Journal,
     note: dict[str, t.Any],
     patience: float,
 ) -> None:
     if action.kind == "clean":
-        finish_removal(client, note, wish.folder)
+        finish_removal(client, note, desired.folder)
         journal.end()
     elif action.kind in ("create", "clone"):
-        _create(client, action, wish, journal)
+        _create(client, action, desired, journal)
     elif action.kind == "stop":
         power.stop(client, action.vm, patience)
     elif action.kind == "start":
@@ -138,7 +138,7 @@ def _apply(
     elif action.kind in power.REACHED:
         power.change_state(client, action)
     elif action.kind == "remove" and plan.before is not None:
-        _remove(client, action, plan.before, plan.disks, wish, journal)
+        _remove(client, action, plan.before, plan.disks, desired, journal)
     elif action.kind == "forget":
         _forget(client, action)
     elif action.kind == "disk_clean":
@@ -159,13 +159,13 @@ def _registered(client: Client, uuid: str) -> bool:
     return any(found == uuid for _name, found in read.list_vms(client))
 
 
-def _create(client: Client, action: Action, wish: VmWish, journal: Journal) -> None:
-    path = model.settings_path(wish.folder, wish.vm.groups, wish.vm.name)
+def _create(client: Client, action: Action, desired: DesiredVm, journal: Journal) -> None:
+    path = model.settings_path(desired.folder, desired.vm.groups, desired.vm.name)
     folder = os.path.dirname(path)
     note = {
         "what": "create",
-        "name": wish.vm.name,
-        "uuid": wish.new_uuid,
+        "name": desired.vm.name,
+        "uuid": desired.new_uuid,
         "folder": folder,
         "new_folder": not os.path.lexists(folder),
         "files": [path, f"{path}-prev", f"{path}-tmp"],
@@ -174,12 +174,12 @@ def _create(client: Client, action: Action, wish: VmWish, journal: Journal) -> N
     if os.path.lexists(path):
         # Made since we looked; with the note in our hands no further run can come.
         journal.end()
-        raise BusyError(f"another run has just made VM '{wish.vm.name}'")
+        raise BusyError(f"another run has just made VM '{desired.vm.name}'")
     try:
         power.call(client, action)
     except VirtualBoxError as error:
-        if not error.outcome_unknown and not _registered(client, wish.new_uuid):
-            finish_removal(client, note, wish.folder)
+        if not error.outcome_unknown and not _registered(client, desired.new_uuid):
+            finish_removal(client, note, desired.folder)
             journal.end()
         raise
 
@@ -198,13 +198,13 @@ def _remove(
     action: Action,
     vm: model.Vm,
     disks: t.Sequence[str],
-    wish: VmWish,
+    desired: DesiredVm,
     journal: Journal,
 ) -> None:
-    if not wish.delete_media:
+    if not desired.delete_media:
         power.call(client, action)
         return
     note = leftover_note(vm, disks)
     journal.begin(note)
     power.call(client, action)
-    finish_removal(client, note, wish.folder)
+    finish_removal(client, note, desired.folder)

@@ -34,7 +34,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     wait as waiting,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
-    VmWish,
+    DesiredVm,
 )
 
 
@@ -172,8 +172,8 @@ def check_names(params: dict[str, t.Any]) -> None:
         raise VirtualBoxError(f"'{identity}' is no UUID of a VM", error_code="BAD_OPTION")
 
 
-def make_wish(module: AnsibleModule) -> VmWish:
-    """The task as a wish."""
+def make_desired(module: AnsibleModule) -> DesiredVm:
+    """The desired object that the options of a task describe."""
     params = module.params
     check_names(params)
     vm = model.Vm(
@@ -193,7 +193,7 @@ def make_wish(module: AnsibleModule) -> VmWish:
         hardware=settings.wanted(params),
         **wanted_shares_and_data(module),
     )
-    return VmWish(
+    return DesiredVm(
         vm=vm,
         folder=arguments.absolute(module, "folder", params["folder"]) or "",
         new_uuid=(params["uuid"] or str(uuid.uuid4())).lower(),

@@ -20,8 +20,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     Medium,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.plan import (
+    DesiredMedium,
     MediumPlan,
-    MediumWish,
     plan_medium,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
@@ -60,8 +60,8 @@ def plans(client: Client, attachments: t.Sequence[devices.Attachment]) -> tuple[
         if actual is not None:
             # Its own VM may run; the plan of the VM turns it off for a change.
             actual = replace(actual, locked=False)
-        wish = MediumWish(Medium(item.medium, size_mb=item.size_mb))
-        found.append(plan_medium(actual, wish, leftovers=interrupted))
+        desired = DesiredMedium(Medium(item.medium, size_mb=item.size_mb))
+        found.append(plan_medium(actual, desired, leftovers=interrupted))
     return tuple(found)
 
 

@@ -32,21 +32,23 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.
     SerialPort,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import Vm
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import VmWish
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+    DesiredVm,
+)
 
 Items = t.TypeVar("Items", Nic, Controller, SerialPort)
 Named = t.TypeVar("Named", bandwidth.BandwidthGroup, shared_folders.SharedFolder)
 
 
-def merge(actual: Vm, wish: VmWish) -> Vm:
+def merge(actual: Vm, desired: DesiredVm) -> Vm:
     """The actual VM with everything that the task names."""
-    wanted = wish.vm
+    wanted = desired.vm
     state = actual.state
-    if wish.state != "present" and model.power(state) != wish.state:
-        state = "poweroff" if wish.state == "stopped" else wish.state
+    if desired.state != "present" and model.power(state) != desired.state:
+        state = "poweroff" if desired.state == "stopped" else desired.state
     snapshots = actual.snapshots
-    if wish.snapshot and actual.snapshot(wish.snapshot) is None:
-        snapshots = (*snapshots, model.Snapshot(wish.snapshot, ""))
+    if desired.snapshot and actual.snapshot(desired.snapshot) is None:
+        snapshots = (*snapshots, model.Snapshot(desired.snapshot, ""))
 
     def either(name: str) -> t.Any:
         value = getattr(wanted, name)
@@ -58,11 +60,11 @@ def merge(actual: Vm, wish: VmWish) -> Vm:
         **{item.name: either(item.name) for item in fields.rows(Vm)},
         managed_by=either("managed_by"),
         address=either("address") or None,
-        nics=_merge_nics(actual.nics, wish),
+        nics=_merge_nics(actual.nics, desired),
         storage_controllers=_merge_controllers(
             actual.storage_controllers, wanted.storage_controllers
         ),
-        storage_attachments=_merge_attachments(actual.storage_attachments, wish),
+        storage_attachments=_merge_attachments(actual.storage_attachments, desired),
         serial_ports=_merge_keyed(
             actual.serial_ports, wanted.serial_ports, "number", _merge_serial
         ),
@@ -70,7 +72,7 @@ def merge(actual: Vm, wish: VmWish) -> Vm:
         hardware=settings.merged(actual.hardware, wanted.hardware),
         bandwidth_groups=_merge_named(actual.bandwidth_groups, wanted.bandwidth_groups, False),
         shared_folders=_merge_named(
-            actual.shared_folders, wanted.shared_folders, wish.prune_shared_folders
+            actual.shared_folders, wanted.shared_folders, desired.prune_shared_folders
         ),
         extra_data=extra_data.merged(actual.extra_data, wanted.extra_data),
         guest_properties=extra_data.merged(actual.guest_properties, wanted.guest_properties),
@@ -100,15 +102,15 @@ def _merge_keyed(
     return tuple(merged[name] for name in sorted(merged))
 
 
-def _merge_nics(actual: tuple[Nic, ...], wish: VmWish) -> tuple[Nic, ...]:
-    wanted = wish.vm.nics
+def _merge_nics(actual: tuple[Nic, ...], desired: DesiredVm) -> tuple[Nic, ...]:
+    wanted = desired.vm.nics
 
     def one(before: Nic | None, nic: Nic) -> Nic:
-        name = f"NIC {nic.number} of VM '{wish.vm.name}'"
+        name = f"NIC {nic.number} of VM '{desired.vm.name}'"
         start = before or Nic(nic.number, "none")
         rules = start.port_forwards
         if nic.port_forwards is not None:
-            kept = () if wish.prune_port_forwards else tuple(rules or ())
+            kept = () if desired.prune_port_forwards else tuple(rules or ())
             named = {rule.name: rule for rule in (*kept, *nic.port_forwards)}
             rules = tuple(named[name] for name in sorted(named))
         merged: Nic = filled(start, type=nic.type, network=nic.network, **fields.values(Nic, nic))
@@ -136,7 +138,7 @@ def _merge_nics(actual: tuple[Nic, ...], wish: VmWish) -> tuple[Nic, ...]:
         return merged
 
     merged = _merge_keyed(actual, wanted, "number", one)
-    if not wish.prune_nics:
+    if not desired.prune_nics:
         return merged
     numbers = {nic.number for nic in wanted}
     return tuple(nic if nic.number in numbers else nic.switched_off() for nic in merged)
@@ -165,9 +167,11 @@ def _merge_controllers(
     return _merge_keyed(actual, wanted, "name", one)
 
 
-def _merge_attachments(actual: tuple[Attachment, ...], wish: VmWish) -> tuple[Attachment, ...]:
+def _merge_attachments(
+    actual: tuple[Attachment, ...], desired: DesiredVm
+) -> tuple[Attachment, ...]:
     merged = {item.key: item for item in actual}
-    for item in wish.vm.storage_attachments:
+    for item in desired.vm.storage_attachments:
         before = merged.pop(item.key, None)
         if item.type == "none":
             continue
@@ -180,8 +184,8 @@ def _merge_attachments(actual: tuple[Attachment, ...], wish: VmWish) -> tuple[At
         size = item.size_mb or (before.size_mb if before is not None and same else None)
         kept = before if before is not None and same else item
         merged[item.key] = replace(kept, size_mb=size)
-    if wish.prune_attachments:
-        named = {item.key for item in wish.vm.storage_attachments}
+    if desired.prune_attachments:
+        named = {item.key for item in desired.vm.storage_attachments}
         merged = {key: item for key, item in merged.items() if key in named}
     return tuple(merged[key] for key in sorted(merged))
 

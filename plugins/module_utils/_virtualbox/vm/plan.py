@@ -17,7 +17,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.
 
 
 @dataclass(frozen=True)
-class VmWish:
+class DesiredVm:
     """What a task wants of a VM."""
 
     vm: Vm

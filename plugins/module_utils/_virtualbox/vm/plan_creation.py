@@ -15,15 +15,17 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.devices import Nic
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import Vm
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import VmWish
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+    DesiredVm,
+)
 
 
-def creation(wish: VmWish, source: Vm | None) -> tuple[Vm, tuple[Action, ...]]:
+def creation(desired: DesiredVm, source: Vm | None) -> tuple[Vm, tuple[Action, ...]]:
     """The VM as it is right after its creation, as far as that is known, and the creating calls."""
-    wanted = wish.vm
+    wanted = desired.vm
     group = wanted.groups[0] if wanted.groups else "/"
     # Further groups come with modifyvm: clonevm would take the folder of none of them.
-    place = ("--basefolder", wish.folder, "--groups", group)
+    place = ("--basefolder", desired.folder, "--groups", group)
     if source is None:
         os_type = ("--ostype", wanted.os_type) if wanted.os_type else ()
         argv = (
@@ -31,14 +33,14 @@ def creation(wish: VmWish, source: Vm | None) -> tuple[Vm, tuple[Action, ...]]:
             "--name",
             wanted.name,
             "--uuid",
-            wish.new_uuid,
+            desired.new_uuid,
             *place,
             *os_type,
             "--register",
         )
         fresh = Vm(
             name=wanted.name,
-            uuid=wish.new_uuid,
+            uuid=desired.new_uuid,
             state="poweroff",
             groups=(group,),
             os_type=wanted.os_type,
@@ -50,32 +52,32 @@ def creation(wish: VmWish, source: Vm | None) -> tuple[Vm, tuple[Action, ...]]:
         )
         return fresh, (Action("create", f"create VM '{wanted.name}'", argv, slow=True),)
     actions: list[Action] = []
-    if wish.clone_snapshot and source.snapshot(wish.clone_snapshot) is None:
-        actions.append(take_snapshot(source, wish.clone_snapshot))
-    snapshot = source.snapshot(wish.clone_snapshot) if wish.clone_snapshot else None
+    if desired.clone_snapshot and source.snapshot(desired.clone_snapshot) is None:
+        actions.append(take_snapshot(source, desired.clone_snapshot))
+    snapshot = source.snapshot(desired.clone_snapshot) if desired.clone_snapshot else None
     argv = (
         "clonevm",
         source.uuid,
         "--name",
         wanted.name,
         "--uuid",
-        wish.new_uuid,
+        desired.new_uuid,
         *place,
         *(
-            ("--snapshot", snapshot.uuid if snapshot else wish.clone_snapshot)
-            if wish.clone_snapshot
+            ("--snapshot", snapshot.uuid if snapshot else desired.clone_snapshot)
+            if desired.clone_snapshot
             else ()
         ),
         "--mode",
         "machine",
-        *(("--options", "link") if wish.clone_type == "linked" else ()),
+        *(("--options", "link") if desired.clone_type == "linked" else ()),
         "--register",
     )
-    text = f"create VM '{wanted.name}' as a {wish.clone_type} clone of '{source.name}'"
+    text = f"create VM '{wanted.name}' as a {desired.clone_type} clone of '{source.name}'"
     actions.append(Action("clone", text, argv, slow=True))
     fresh = Vm(
         name=wanted.name,
-        uuid=wish.new_uuid,
+        uuid=desired.new_uuid,
         state="poweroff",
         # A clone inherits settings and extra data, so also the mark.
         **{**fields.values(Vm, source), "groups": (group,)},

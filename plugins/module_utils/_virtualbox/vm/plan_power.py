@@ -17,15 +17,17 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.
     difference,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import Vm
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import VmWish
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+    DesiredVm,
+)
 
 
 def _stop(vm: Vm) -> Action:
     return Action("stop", f"stop VM '{vm.name}'", vm=vm.uuid, live=True)
 
 
-def _start(vm: Vm, wish: VmWish) -> Action:
-    argv = ("startvm", vm.uuid, "--type", wish.start_type)
+def _start(vm: Vm, desired: DesiredVm) -> Action:
+    argv = ("startvm", vm.uuid, "--type", desired.start_type)
     return Action("start", f"start VM '{vm.name}'", argv, vm.uuid)
 
 
@@ -49,10 +51,10 @@ def _discard(vm: Vm) -> Action:
     return Action("discard", f"discard the saved state of VM '{vm.name}'", argv, vm.uuid)
 
 
-def stop_to_remove(actual: Vm, wish: VmWish) -> tuple[Action, ...]:
+def stop_to_remove(actual: Vm, desired: DesiredVm) -> tuple[Action, ...]:
     if actual.off or actual.saved:
         return ()
-    if not wish.allow_power_cycle:
+    if not desired.allow_power_cycle:
         raise VirtualBoxError(
             f"the VM '{actual.name}' is {actual.state} and cannot be removed",
             hint="stop it first, or set allow_power_cycle to true",
@@ -61,29 +63,29 @@ def stop_to_remove(actual: Vm, wish: VmWish) -> tuple[Action, ...]:
     return (_stop(actual),)
 
 
-def remove(actual: Vm, wish: VmWish) -> Action:
+def remove(actual: Vm, desired: DesiredVm) -> Action:
     # Never with --delete: that deletes disks wherever they are, and leaves half of them on failure.
-    files = "with" if wish.delete_media else "but not"
+    files = "with" if desired.delete_media else "but not"
     text = f"remove VM '{actual.name}', {files} its files"
     return Action("remove", text, ("unregistervm", actual.uuid), actual.uuid)
 
 
-def around(actual: Vm, after: Vm, wish: VmWish) -> t.Iterator[Action]:
+def around(actual: Vm, after: Vm, desired: DesiredVm) -> t.Iterator[Action]:
     """The changes, with the stop and start that they and the wanted state ask for."""
-    changes = (*wish.disk_actions, *difference(actual, after))
+    changes = (*desired.disk_actions, *difference(actual, after))
     blocked = [action for action in changes if not action.live]
     reasons = "; ".join(action.text for action in blocked)
     runs = not (actual.off or actual.saved)
-    stop_wanted = wish.state == "stopped" and not actual.off
+    stop_wanted = desired.state == "stopped" and not actual.off
     discard = actual.saved and (bool(blocked) or stop_wanted)
-    if discard and not wish.discard_saved_state:
+    if discard and not desired.discard_saved_state:
         what = "which stopping would lose" if stop_wanted else f"and cannot be changed: {reasons}"
         raise VirtualBoxError(
             f"the VM '{actual.name}' has a saved state, {what}",
             hint="start it and run again, or set discard_saved_state to true",
             error_code="VBOX_E_INVALID_VM_STATE",
         )
-    if blocked and runs and not stop_wanted and not wish.allow_power_cycle:
+    if blocked and runs and not stop_wanted and not desired.allow_power_cycle:
         raise VirtualBoxError(
             f"the VM '{actual.name}' is {actual.state} and has to be off for: {reasons}",
             hint="stop it first, or set allow_power_cycle to true",
@@ -97,11 +99,11 @@ def around(actual: Vm, after: Vm, wish: VmWish) -> t.Iterator[Action]:
     yield from changes
     state = "poweroff" if cycle or discard or stop_wanted else actual.state or "poweroff"
     # What ran before it was stopped for a change, runs after it again.
-    goal = actual.state if cycle and wish.state == "present" else wish.state
-    yield from steps(actual, wish, state, goal or "present")
+    goal = actual.state if cycle and desired.state == "present" else desired.state
+    yield from steps(actual, desired, state, goal or "present")
 
 
-def steps(vm: Vm, wish: VmWish, state: str, goal: str) -> t.Iterator[Action]:
+def steps(vm: Vm, desired: DesiredVm, state: str, goal: str) -> t.Iterator[Action]:
     """From a state of VirtualBox to the wanted one; stopping comes before all changes."""
     runs = state not in (*model.OFF_STATES, *model.SAVED_STATES)
     if goal == "saved" and state in model.OFF_STATES:
@@ -113,7 +115,7 @@ def steps(vm: Vm, wish: VmWish, state: str, goal: str) -> t.Iterator[Action]:
     if goal == "saved" and runs:
         yield _save(vm)
     if goal in ("running", "paused") and state in model.SAVED_STATES and vm.lost_state:
-        if not wish.discard_saved_state:
+        if not desired.discard_saved_state:
             raise VirtualBoxError(
                 f"the VM '{vm.name}' is to be {goal}, and its saved state {vm.lost_state} is gone",
                 hint="bring the file back, or set discard_saved_state to true to start it anew",
@@ -121,7 +123,7 @@ def steps(vm: Vm, wish: VmWish, state: str, goal: str) -> t.Iterator[Action]:
             )
         yield _discard(vm)
     if goal in ("running", "paused") and not runs:
-        yield _start(vm, wish)
+        yield _start(vm, desired)
         state = "running"
     if goal == "running" and state == "paused":
         yield _resume(vm)

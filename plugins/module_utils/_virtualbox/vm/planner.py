@@ -25,62 +25,62 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.merge import merge
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import Vm
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+    DesiredVm,
     VmPlan,
-    VmWish,
 )
 
 
 def plan_vm(
-    actual: Vm | None, wish: VmWish, source: Vm | None = None, leftovers: bool = False
+    actual: Vm | None, desired: DesiredVm, source: Vm | None = None, leftovers: bool = False
 ) -> VmPlan:
     """The way from the actual VM (None: there is none) to the wanted one."""
     clean = (
-        (Action("clean", f"remove what an interrupted run left of VM '{wish.vm.name}'"),)
+        (Action("clean", f"remove what an interrupted run left of VM '{desired.vm.name}'"),)
         if leftovers
         else ()
     )
-    if actual is None or wish.adopt:
+    if actual is None or desired.adopt:
         # A clone begins with the address of its source, which is not its own.
-        wish = replace(wish, vm=replace(wish.vm, address=wish.vm.address or ""))
-    if wish.state != "absent":
-        limits.check_alone(wish.vm)
-    if wish.state == "absent":
+        desired = replace(desired, vm=replace(desired.vm, address=desired.vm.address or ""))
+    if desired.state != "absent":
+        limits.check_alone(desired.vm)
+    if desired.state == "absent":
         if actual is None:
             return VmPlan(None, None, clean)
-        _check_mark(actual, wish)
+        _check_mark(actual, desired)
         return VmPlan(
             actual,
             None,
             (
-                *plan_power.stop_to_remove(actual, wish),
-                plan_power.remove(actual, wish),
+                *plan_power.stop_to_remove(actual, desired),
+                plan_power.remove(actual, desired),
             ),
         )
     if actual is not None:
-        _check_mark(actual, wish)
-        after = merge(actual, wish)
-        limits.check_together(wish.vm, after)
-        actions = tuple(plan_power.around(actual, after, wish))
+        _check_mark(actual, desired)
+        after = merge(actual, desired)
+        limits.check_together(desired.vm, after)
+        actions = tuple(plan_power.around(actual, after, desired))
         _check_start(actions, after)
-        if wish.state == "present" and any(action.kind == "discard" for action in actions):
+        if desired.state == "present" and any(action.kind == "discard" for action in actions):
             after = replace(after, state="poweroff")
         return VmPlan(actual, after, actions)
-    if not wish.create:
-        if wish.state in ("running", "paused", "saved"):
+    if not desired.create:
+        if desired.state in ("running", "paused", "saved"):
             raise VirtualBoxError(
-                f"there is no VM '{wish.vm.name}' that could be {wish.state}",
+                f"there is no VM '{desired.vm.name}' that could be {desired.state}",
                 hint="define it first",
                 error_code="VBOX_E_OBJECT_NOT_FOUND",
             )
         return VmPlan(None, None)
-    fresh, making = plan_creation.creation(wish, source)
-    after = merge(fresh, wish)
-    if not wish.source_unknown:
-        limits.check_together(wish.vm, after)
+    fresh, making = plan_creation.creation(desired, source)
+    after = merge(fresh, desired)
+    if not desired.source_unknown:
+        limits.check_together(desired.vm, after)
     changes = difference(fresh, after)
-    around = tuple(plan_power.steps(fresh, wish, "poweroff", wish.state))
+    around = tuple(plan_power.steps(fresh, desired, "poweroff", desired.state))
     _check_start(around, after)
-    return VmPlan(None, after, (*clean, *making, *wish.disk_actions, *changes, *around))
+    return VmPlan(None, after, (*clean, *making, *desired.disk_actions, *changes, *around))
 
 
 def _check_start(actions: t.Iterable[Action], after: Vm) -> None:
@@ -88,10 +88,10 @@ def _check_start(actions: t.Iterable[Action], after: Vm) -> None:
         limits.check_start(after)
 
 
-def _check_mark(actual: Vm, wish: VmWish) -> None:
-    if wish.adopt and actual.managed_by is None:
+def _check_mark(actual: Vm, desired: DesiredVm) -> None:
+    if desired.adopt and actual.managed_by is None:
         return
-    if wish.vm.managed_by is not None and actual.managed_by != wish.vm.managed_by:
+    if desired.vm.managed_by is not None and actual.managed_by != desired.vm.managed_by:
         owner = (
             f"belongs to '{actual.managed_by}'"
             if actual.managed_by
@@ -100,6 +100,6 @@ def _check_mark(actual: Vm, wish: VmWish) -> None:
         raise VirtualBoxError(
             f"the VM '{actual.name}' {{{actual.uuid}}} exists and {owner}, so it is left as it is",
             hint="rename or remove it, or hand it over with: VBoxManage setextradata "
-            f"{actual.uuid} {model.MARK} {wish.vm.managed_by}",
+            f"{actual.uuid} {model.MARK} {desired.vm.managed_by}",
             error_code="NOT_OURS",
         )

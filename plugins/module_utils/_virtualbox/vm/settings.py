@@ -186,9 +186,9 @@ def in_file(find: fields.Find) -> Settings:
     return tuple(sorted(found.items()))
 
 
-def merged(actual: Settings, wish: Settings) -> Settings:
+def merged(actual: Settings, desired: Settings) -> Settings:
     """The actual ones with those that are wanted."""
-    return tuple(sorted({**dict(actual), **dict(wish)}.items()))
+    return tuple(sorted({**dict(actual), **dict(desired)}.items()))
 
 
 def modify(before: Settings, after: Settings) -> tuple[list[str], list[str]]:

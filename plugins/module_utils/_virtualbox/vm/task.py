@@ -52,8 +52,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.
     wanted_wait,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+    DesiredVm,
     VmPlan,
-    VmWish,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.planner import (
     plan_vm,
@@ -69,13 +69,13 @@ class Task(arguments.Task):
     """One run of the module: reads and plans as often as needed, remembers what was read."""
 
     def __init__(
-        self, client: Client, wish: VmWish, params: dict[str, t.Any], check_mode: bool
+        self, client: Client, desired: DesiredVm, params: dict[str, t.Any], check_mode: bool
     ) -> None:
         super().__init__(client)
-        self.wish = wish
+        self.desired = desired
         self.uuid_option: str = params["uuid"] or ""
         self.clone_from: str = params["clone_from"] or ""
-        self.folder_option = wish.folder
+        self.folder_option = desired.folder
         self.stop_timeout: int = params["stop_timeout"]
         self.wait = wanted_wait(params)
         self.check_mode = check_mode
@@ -87,14 +87,14 @@ class Task(arguments.Task):
         self.made_off = False
 
     def _journal(self) -> Journal:
-        if not self.wish.folder:
+        if not self.desired.folder:
             folder = (
                 model.base_folder(self.actual)
                 if self.actual
                 else listings.default_folder(self.client.read("list", "systemproperties"))
             )
-            self.wish = replace(self.wish, folder=folder)
-        return Journal(self.wish.folder, self.wish.vm.name)
+            self.desired = replace(self.desired, folder=folder)
+        return Journal(self.desired.folder, self.desired.vm.name)
 
     def _source(self) -> model.Vm | None:
         if not self.clone_from:
@@ -106,14 +106,14 @@ class Task(arguments.Task):
         source = read_file.read_vm(self.client, found) if found else None
         if source is None and self.check_mode:
             # An earlier task would have made it.
-            self.wish = replace(self.wish, source_unknown=True)
+            self.desired = replace(self.desired, source_unknown=True)
             return model.Vm(name=self.clone_from, uuid=self.clone_from)
         if source is None:
             raise VirtualBoxError(
                 f"there is no VM '{self.clone_from}' to clone from",
                 error_code="VBOX_E_OBJECT_NOT_FOUND",
             )
-        if self.wish.clone_snapshot is None and self.wish.clone_type == "linked":
+        if self.desired.clone_snapshot is None and self.desired.clone_type == "linked":
             raise VirtualBoxError(
                 "a linked clone needs the option clone_snapshot", error_code="BAD_OPTION"
             )
@@ -121,10 +121,12 @@ class Task(arguments.Task):
 
     def _check_place(self) -> bool:
         """Whether an interrupted run has left something; what else is in the way is an error."""
-        path = model.settings_path(self.wish.folder, self.wish.vm.groups, self.wish.vm.name)
+        path = model.settings_path(
+            self.desired.folder, self.desired.vm.groups, self.desired.vm.name
+        )
         if self.note and self.note["uuid"] == reader.settings_uuid(path, default=self.note["uuid"]):
             return True
-        if self.wish.state != "absent" and os.path.exists(path):
+        if self.desired.state != "absent" and os.path.exists(path):
             raise VirtualBoxError(
                 f"the settings file {path} exists, but VirtualBox has no such VM",
                 hint=f"take it back with: VBoxManage registervm '{path}' - or remove the folder",
@@ -136,7 +138,7 @@ class Task(arguments.Task):
         if self.made_off:
             # Made in this run, and not started: it has no process.
             return read_file.read_vm
-        return read_file.read_vm_with_power if self.wish.state == "present" else reader.read_vm
+        return read_file.read_vm_with_power if self.desired.state == "present" else reader.read_vm
 
     def _read_found(self, uuid: str) -> model.Vm | None:
         try:
@@ -149,40 +151,40 @@ class Task(arguments.Task):
         """The UUID of the VM of the task; empty if there is none."""
         self.listed = read_file.list_vms(self.client)
         # A VM to be removed that is not there by its UUID is gone, whoever has its name now.
-        name = self.wish.vm.name
-        if self.wish.state == "absent" and self.uuid_option:
+        name = self.desired.vm.name
+        if self.desired.state == "absent" and self.uuid_option:
             name = ""
         self.lost = lost_vms.named(self.listed, name, self.uuid_option)
         return reader.find_uuid(self.listed, name, self.uuid_option)
 
     def _read(self) -> None:
         # A VM that was found or made before is read again by its UUID.
-        known = self.actual.uuid if self.actual else self.wish.new_uuid
-        again = bool(self.listed) and self.wish.state != "absent"
+        known = self.actual.uuid if self.actual else self.desired.new_uuid
+        again = bool(self.listed) and self.desired.state != "absent"
         self.actual = self._read_found(known) if again else None
         if self.actual is None:
             found = self._find()
             self.actual = self._read_found(found) if found else None
         if self.actual is None:
             return
-        properties = {name for name, _value in self.wish.vm.guest_properties}
+        properties = {name for name, _value in self.desired.vm.guest_properties}
         self.actual = reader.with_guest_properties(self.client, self.actual, properties)
         if self.actual.saved:
             lost = recovery.lost_state(self.actual.settings_file)
             self.actual = replace(self.actual, lost_state=lost)
-        if self.actual.name != self.wish.vm.name:
+        if self.actual.name != self.desired.vm.name:
             raise VirtualBoxError(
-                f"the VM {found} has the name '{self.actual.name}', not '{self.wish.vm.name}'",
+                f"the VM {found} has the name '{self.actual.name}', not '{self.desired.vm.name}'",
                 error_code="BAD_OPTION",
             )
         self.actual = reader.with_ancestors(
-            self.client, self.actual, self.wish.vm.storage_attachments
+            self.client, self.actual, self.desired.vm.storage_attachments
         )
 
     def _read_note(self) -> None:
         """Look for an interrupted run; one that still works is waited for."""
         self.note = {}
-        if self.actual is None and not self.wish.create and self.wish.state != "absent":
+        if self.actual is None and not self.desired.create and self.desired.state != "absent":
             return
         self.note = self._journal().read()
         if self.note and not self.check_mode and wait_for_end(self.client, self.note):
@@ -191,20 +193,20 @@ class Task(arguments.Task):
         # A note about its creation is still there: interrupted, perhaps before the mark.
         made = self.actual.uuid if self.actual else None
         interrupted = self.note.get("what") == "create" and self.note.get("uuid") == made
-        self.wish = replace(self.wish, adopt=interrupted)
+        self.desired = replace(self.desired, adopt=interrupted)
 
     def _read_disks(self) -> None:
         """Disks that the task names by size, and what has to be done to them."""
-        vm = self.wish.vm
+        vm = self.desired.vm
         if all(item.size_mb is None for item in vm.storage_attachments):
             return
         self._journal()
-        place = model.settings_path(self.wish.folder, vm.groups, vm.name)
+        place = model.settings_path(self.desired.folder, vm.groups, vm.name)
         folder = self.actual.folder if self.actual else os.path.dirname(place)
         named = disks.placed(vm.storage_attachments, folder, vm.name)
         media = disks.plans(self.client, named)
-        self.wish = replace(
-            self.wish,
+        self.desired = replace(
+            self.desired,
             vm=model.replace_attachments(vm, named),
             disk_actions=disks.actions(media),
         )
@@ -215,10 +217,10 @@ class Task(arguments.Task):
 
     def _plan_lost(self) -> VmPlan:
         """A VM that VirtualBox has in its list and cannot read."""
-        name = self.wish.vm.name
-        if self.wish.state != "absent":
+        name = self.desired.vm.name
+        if self.desired.state != "absent":
             raise lost_vms.refuse(name, self.lost)
-        mark = None if self.uuid_option else self.wish.vm.managed_by
+        mark = None if self.uuid_option else self.desired.vm.managed_by
         lost = lost_vms.to_forget(name, self.lost, mark, self.folder_option)
         before = model.Vm(name, lost[0].uuid, "inaccessible", lost[0].settings_file)
         return VmPlan(before, None, tuple(lost_vms.forget(name, vm) for vm in lost))
@@ -237,22 +239,22 @@ class Task(arguments.Task):
         self._read_note()
         if self.lost and self.actual is None:
             return self._plan_lost()
-        if self.wish.state != "absent":
+        if self.desired.state != "absent":
             self._read_disks()
         if self.actual is None:
-            making = self.wish.create and self.wish.state != "absent"
-            leftovers = self._check_place() if making or self.wish.state == "absent" else False
+            making = self.desired.create and self.desired.state != "absent"
+            leftovers = self._check_place() if making or self.desired.state == "absent" else False
             source = self._source() if making else None
-            plan = plan_vm(None, self.wish, source, leftovers)
+            plan = plan_vm(None, self.desired, source, leftovers)
         else:
-            plan = plan_vm(self.actual, self.wish)
+            plan = plan_vm(self.actual, self.desired)
         return self._looked_into(plan)
 
     def settle(self) -> None:
         """Nothing is left to be done, so a note about an interrupted run is of no more use."""
-        if self.actual is not None or (self.wish.state == "absent" and self.wish.folder):
+        if self.actual is not None or (self.desired.state == "absent" and self.desired.folder):
             self._journal().end()
-        if self.wish.state == "saved" and self.actual is not None:
+        if self.desired.state == "saved" and self.actual is not None:
             power.keep_saved_state(self.client, self.actual)
         if self.wait is not None and self.actual is not None:
             waiting.wait_for(self.client, self.actual, self.wait)
@@ -267,7 +269,7 @@ class Task(arguments.Task):
             return replace(plan, disks=found.own, actions=(*close, *plan.actions, *gone))
         self._check_files(plan)
         if any({"--os-type", "--ostype"} & set(action.argv) for action in plan.actions):
-            reader.check_os_type(self.client, self.wish.vm.os_type or "")
+            reader.check_os_type(self.client, self.desired.vm.os_type or "")
         return plan
 
     def _check_files(self, plan: VmPlan) -> None:
@@ -280,7 +282,7 @@ class Task(arguments.Task):
                 continue
             if action.kind == "share" and os.path.lexists(path) and not os.path.isdir(path):
                 raise VirtualBoxError(
-                    f"{path} is to be shared with VM '{self.wish.vm.name}', and is no folder",
+                    f"{path} is to be shared with VM '{self.desired.vm.name}', and is no folder",
                     hint="change host_path in shared_folders",
                     error_code="VBOX_E_FILE_ERROR",
                 )
@@ -308,5 +310,7 @@ class Task(arguments.Task):
 
     def carry_out(self, plan: VmPlan) -> None:
         """Apply a plan."""
-        apply.apply_vm(self.client, plan, self.wish, self._journal(), self.note, self.stop_timeout)
+        apply.apply_vm(
+            self.client, plan, self.desired, self._journal(), self.note, self.stop_timeout
+        )
         self.made_off = plan.makes_vm and all(action.kind != "start" for action in plan.actions)

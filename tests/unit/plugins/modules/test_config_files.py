@@ -61,11 +61,11 @@ def test_only_the_mode(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x", encoding="utf-8")
     (tmp_path / "a").chmod(0o600)
     inode = (tmp_path / "a").stat().st_ino
-    wish = {"path": str(tmp_path / "a"), "content": "x", "mode": "0640"}
-    assert run(wish)["changed"]
+    desired = {"path": str(tmp_path / "a"), "content": "x", "mode": "0640"}
+    assert run(desired)["changed"]
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
     assert (tmp_path / "a").stat().st_ino == inode
-    assert not run(wish)["changed"]
+    assert not run(desired)["changed"]
 
 
 def test_the_old_file_is_replaced_and_not_written_to(run: Run, tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_a_rejected_file_changes_nothing(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_checker_sees_the_new_file(run: Run, tmp_path: Path) -> None:
-    wish = {"path": str(tmp_path / "a"), "content": "good\n", "validate": "grep --quiet good %s"}
-    assert run(wish)["changed"]
+    desired = {"path": str(tmp_path / "a"), "content": "good\n", "validate": "grep --quiet good %s"}
+    assert run(desired)["changed"]
     assert os.listdir(tmp_path) == ["a"]
 
 
@@ -106,27 +106,27 @@ def test_a_folder_in_the_way(run: Run, tmp_path: Path) -> None:
 
 
 def test_check_mode_rejects_what_the_run_would(run: Run, tmp_path: Path) -> None:
-    wish = {"path": str(tmp_path / "a"), "content": "bad\n", "validate": "grep --quiet good %s"}
-    foreseen = run(wish, check=True, ok=False)
-    assert foreseen["msg"] == run(wish, ok=False)["msg"]
+    desired = {"path": str(tmp_path / "a"), "content": "bad\n", "validate": "grep --quiet good %s"}
+    foreseen = run(desired, check=True, ok=False)
+    assert foreseen["msg"] == run(desired, ok=False)["msg"]
     assert os.listdir(tmp_path) == []
-    assert run({**wish, "content": "good\n"}, check=True)["changed"]
+    assert run({**desired, "content": "good\n"}, check=True)["changed"]
     assert os.listdir(tmp_path) == []
 
 
 def test_check_mode_passes_over_a_validator_that_is_not_installed_yet(
     run: Run, tmp_path: Path
 ) -> None:
-    wish = {"path": str(tmp_path / "a"), "content": "x", "validate": "no-such-validator %s"}
-    assert run(wish, check=True)["changed"]
-    assert "no-such-validator" in run(wish, ok=False)["msg"]
+    desired = {"path": str(tmp_path / "a"), "content": "x", "validate": "no-such-validator %s"}
+    assert run(desired, check=True)["changed"]
+    assert "no-such-validator" in run(desired, ok=False)["msg"]
     assert os.listdir(tmp_path) == []
 
 
 def test_a_validator_that_hangs_is_ended(run: Run, tmp_path: Path) -> None:
     began = time.monotonic()
-    wish = {"path": str(tmp_path / "a"), "content": "x", "validate": "sleep 60"}
-    result = run(wish, timeout_seconds=1, ok=False)
+    desired = {"path": str(tmp_path / "a"), "content": "x", "validate": "sleep 60"}
+    result = run(desired, timeout_seconds=1, ok=False)
     assert (
         "sleep rejects" in result["msg"]
         and "did not end within 1 s (option timeout_seconds)" in result["msg"]
@@ -142,25 +142,25 @@ def test_contents_are_in_the_diff_only(
     monkeypatch.setattr(
         config_files.AnsibleModule, "log", lambda _self, msg, **_options: logged.append(msg)
     )
-    wish = {"path": str(tmp_path / "a"), "content": "marker-of-the-content\n"}
+    desired = {"path": str(tmp_path / "a"), "content": "marker-of-the-content\n"}
     for _ in range(2):
-        result = run(wish)
+        result = run(desired)
         # Since ansible-core 2.20 the invocation is given on request only.
         assert "marker" not in json.dumps({**result, "diff": None})
     assert str(tmp_path / "a") in " ".join(logged) and "marker" not in " ".join(logged)
-    assert run({**wish, "content": "other\n"})["diff"][0]["before"] == "marker-of-the-content\n"
+    assert run({**desired, "content": "other\n"})["diff"][0]["before"] == "marker-of-the-content\n"
 
 
 def test_a_secret_is_not_in_the_diff_nor_in_what_the_validator_says(
     run: Run, tmp_path: Path
 ) -> None:
-    wish = {"path": str(tmp_path / "a"), "content": "word sesame-open\n", "secret": True}
+    desired = {"path": str(tmp_path / "a"), "content": "word sesame-open\n", "secret": True}
     for options in ({"check": True}, {}):
-        result = run(wish, **options)
+        result = run(desired, **options)
         assert result["changed"] and "sesame" not in json.dumps(result)
         assert result["diff"][0]["before"] != result["diff"][0]["after"]
-    wish = {**wish, "content": "word sesame-shut\n", "validate": "sh -c 'cat %s; exit 1'"}
-    result = run(wish, ok=False)
+    desired = {**desired, "content": "word sesame-shut\n", "validate": "sh -c 'cat %s; exit 1'"}
+    result = run(desired, ok=False)
     assert "rejects" in result["msg"] and "word ***" in result["msg"]
     assert "sesame" not in json.dumps(result)
 
@@ -220,12 +220,12 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> Systemd:
 
 def test_services_that_do_not_run(run: Run, tmp_path: Path, systemd: Systemd) -> None:
     systemd.units = {"ssh": ["active", "enabled"], "broken": ["failed", "enabled"]}
-    wish = {"path": str(tmp_path / "a"), "content": "x"}
-    run(wish)
+    desired = {"path": str(tmp_path / "a"), "content": "x"}
+    run(desired)
     asked = {"services": [{"name": name} for name in ("ssh", "broken", "missing")]}
-    foreseen = run(wish, check=True, **asked)
+    foreseen = run(desired, check=True, **asked)
     assert systemd.told == []
-    done = run(wish, **asked)
+    done = run(desired, **asked)
     assert done["services"] == foreseen["services"]
     assert done["services"] == [
         {"name": "broken", "actions": ["started"]},
@@ -237,7 +237,7 @@ def test_services_that_do_not_run(run: Run, tmp_path: Path, systemd: Systemd) ->
         "enable missing",
         "start missing",
     ]
-    again = run(wish, **asked)
+    again = run(desired, **asked)
     assert not again["changed"] and again["services"] == []
     assert len(systemd.told) == 4
 
@@ -246,8 +246,8 @@ def test_services_without_systemd(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Runner, "find", lambda *_: None)
-    wish = {"path": str(tmp_path / "a"), "content": "x"}
-    assert run(wish, services=[{"name": "ssh"}], check=True)["services"] == [
+    desired = {"path": str(tmp_path / "a"), "content": "x"}
+    assert run(desired, services=[{"name": "ssh"}], check=True)["services"] == [
         {"name": "ssh", "actions": ["enabled", "started"]}
     ]
 
@@ -274,12 +274,12 @@ def test_systemd_reads_changed_units_before_they_are_used(
 ) -> None:
     services = "ansible_collections.virtual.datacenter.plugins.module_utils._config_files.services"
     monkeypatch.setattr(f"{services}.UNIT_FOLDERS", (str(tmp_path),))
-    wish = {"path": str(tmp_path / "one.service"), "content": "x"}
-    run(wish, services=[{"name": "one"}])
+    desired = {"path": str(tmp_path / "one.service"), "content": "x"}
+    run(desired, services=[{"name": "one"}])
     assert systemd.told == ["daemon-reload", "enable one", "start one"]
     # A run that was killed before systemd read the unit.
     systemd.stale = {"one"}
-    assert run(wish, services=[{"name": "one"}])["changed"]
+    assert run(desired, services=[{"name": "one"}])["changed"]
     assert systemd.told[3:] == ["daemon-reload", "restart one"]
 
 
@@ -288,9 +288,9 @@ def test_a_run_that_was_killed_is_made_good(
     run: Run, tmp_path: Path, systemd: Systemd, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     systemd.units = {"ssh": ["active", "enabled"], "other": ["active", "enabled"]}
-    wish = {"path": str(tmp_path / "a"), "content": "x"}
+    desired = {"path": str(tmp_path / "a"), "content": "x"}
     services = [{"name": "ssh"}, {"name": "other", "files": ["/other"]}]
-    assert run(wish, services=services, check=True)["services"]
+    assert run(desired, services=services, check=True)["services"]
     assert not pending.is_marked("ssh")
 
     def killed(*_: Any) -> None:
@@ -302,14 +302,14 @@ def test_a_run_that_was_killed_is_made_good(
             (config_files.File, "put") if "file" in moment else (config_files.Services, "apply")
         )
         patched.setattr(*target, killed)
-        arguments = {"files": [wish], "services": services}
+        arguments = {"files": [desired], "services": services}
         with patch_module_args(arguments), pytest.raises(KeyboardInterrupt):
             config_files.main()
     assert systemd.told == []
-    again = run(wish, services=services)
+    again = run(desired, services=services)
     assert again["changed"] and again["services"] == [{"name": "ssh", "actions": ["restarted"]}]
     assert systemd.told == ["restart ssh"]
-    assert not run(wish, services=services)["changed"]
+    assert not run(desired, services=services)["changed"]
     assert not pending.is_marked("ssh")
 
 
@@ -318,7 +318,7 @@ def test_what_a_service_really_has_is_compared(
 ) -> None:
     systemd.units = {"ssh": ["active", "enabled"]}
     live = tmp_path / "live"
-    wish = {"path": str(tmp_path / "a"), "content": "x"}
+    desired = {"path": str(tmp_path / "a"), "content": "x"}
     service = {"name": "ssh", "on_change": "reloaded", "live_check": ["test", "-e", str(live)]}
 
     real = systemd.run
@@ -329,13 +329,13 @@ def test_what_a_service_really_has_is_compared(
         return real(*argv)
 
     monkeypatch.setattr(systemd, "run", reload_loads)
-    assert run(wish, services=[service])["changed"]
-    assert not run(wish, services=[service])["changed"]
+    assert run(desired, services=[service])["changed"]
+    assert not run(desired, services=[service])["changed"]
     live.unlink()
-    foreseen = run(wish, services=[service], check=True)
+    foreseen = run(desired, services=[service], check=True)
     assert not live.exists()
     assert foreseen["services"] == [{"name": "ssh", "actions": ["reloaded"]}]
-    assert run(wish, services=[service])["services"] == foreseen["services"]
+    assert run(desired, services=[service])["services"] == foreseen["services"]
     assert systemd.told == ["reload ssh", "reload ssh"]
 
 
@@ -346,22 +346,24 @@ def test_a_service_that_was_just_started_is_given_its_time(
     counted = tmp_path / "counted"
     # The third question gets a good answer.
     script = f"echo >>{counted}; [ $(wc -l <{counted}) -ge 3 ]"
-    wish = {"path": str(tmp_path / "a"), "content": "x"}
-    run(wish)
+    desired = {"path": str(tmp_path / "a"), "content": "x"}
+    run(desired)
     services = [{"name": "ssh", "live_check": ["sh", "-c", script], "wait_seconds": 30}]
     systemd.started_at = time.monotonic()
-    assert not run(wish, services=services)["changed"]
+    assert not run(desired, services=services)["changed"]
     counted.unlink()
     systemd.started_at = time.monotonic() - 31
-    assert run(wish, services=services)["services"] == [{"name": "ssh", "actions": ["restarted"]}]
+    assert run(desired, services=services)["services"] == [
+        {"name": "ssh", "actions": ["restarted"]}
+    ]
 
 
 def test_a_service_that_does_not_take_its_files(run: Run, tmp_path: Path, systemd: Systemd) -> None:
     systemd.units = {"ssh": ["active", "enabled"]}
     check = ["sh", "-c", "echo the port is 23; exit 3"]
-    wish = {"path": str(tmp_path / "a"), "content": "x"}
+    desired = {"path": str(tmp_path / "a"), "content": "x"}
     services = [{"name": "ssh", "live_check": check, "wait_seconds": 1}]
-    result = run(wish, services=services, ok=False)
+    result = run(desired, services=services, ok=False)
     assert "ssh was restarted, but within 1 s (option wait_seconds)" in result["msg"]
     assert "sh ends with 3: the port is 23" in result["msg"]
     # The next run tries again.
@@ -370,8 +372,8 @@ def test_a_service_that_does_not_take_its_files(run: Run, tmp_path: Path, system
 
 def test_a_service_that_systemd_refuses(run: Run, tmp_path: Path, systemd: Systemd) -> None:
     systemd.refused = "start"
-    wish = {"path": str(tmp_path / "a"), "content": "x"}
-    result = run(wish, services=[{"name": "ssh"}], ok=False)
+    desired = {"path": str(tmp_path / "a"), "content": "x"}
+    result = run(desired, services=[{"name": "ssh"}], ok=False)
     assert "ssh should be started, but systemctl start failed: Failed to start" in result["msg"]
     assert "See: journalctl --unit ssh" in result["msg"]
     assert pending.is_marked("ssh")

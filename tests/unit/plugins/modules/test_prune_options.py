@@ -20,6 +20,9 @@ import yaml
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
+    desired as pacemaker_desired,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
     model as pacemaker_model,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
@@ -27,9 +30,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker impo
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
     task as pacemaker_task,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
-    wishes as pacemaker_wishes,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network import (
     dhcp_model,
@@ -42,7 +42,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     planner,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
-    VmWish,
+    DesiredVm,
 )
 from ansible_collections.virtual.datacenter.plugins.modules import (
     virtualbox_dhcp_server,
@@ -166,30 +166,30 @@ Outcome = t.Tuple[int, Options]
 
 
 def plan_vm(full: Options, task: Options) -> Outcome:
-    def wish(params: Options) -> VmWish:
-        return virtualbox_vm.make_wish(t.cast(t.Any, types.SimpleNamespace(params=params)))
+    def desired(params: Options) -> DesiredVm:
+        return virtualbox_vm.make_desired(t.cast(t.Any, types.SimpleNamespace(params=params)))
 
-    actual = planner.plan_vm(None, wish(full)).after
-    made = planner.plan_vm(actual, wish(task))
+    actual = planner.plan_vm(None, desired(full)).after
+    made = planner.plan_vm(actual, desired(task))
     return len(made.actions), model.describe_vm(made.after)
 
 
 def plan_nat(full: Options, task: Options) -> Outcome:
-    actual = nat_plan.plan(virtualbox_nat_network.make_wish(full), None).after
-    made = nat_plan.plan(virtualbox_nat_network.make_wish(task), actual)
+    actual = nat_plan.plan(virtualbox_nat_network.make_desired(full), None).after
+    made = nat_plan.plan(virtualbox_nat_network.make_desired(task), actual)
     assert made.after is not None
     return len(made.actions), nat_model.describe(made.after)
 
 
 def plan_dhcp(full: Options, task: Options) -> Outcome:
-    actual = dhcp_plan.plan(virtualbox_dhcp_server.make_wish(full), None).after
-    made = dhcp_plan.plan(virtualbox_dhcp_server.make_wish(task), actual)
+    actual = dhcp_plan.plan(virtualbox_dhcp_server.make_desired(full), None).after
+    made = dhcp_plan.plan(virtualbox_dhcp_server.make_desired(task), actual)
     assert made.after is not None
     return len(made.actions), dhcp_model.describe(made.after)
 
 
 def plan_cib(full: Options, task: Options) -> Outcome:
-    live = pacemaker_wishes.read(full, (3, 0, 0))
+    live = pacemaker_desired.read(full, (3, 0, 0))
 
     class Live:
         """A cluster that has what the full task describes."""

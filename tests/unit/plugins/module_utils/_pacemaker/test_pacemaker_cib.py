@@ -40,7 +40,7 @@ def texts(result: dict[str, t.Any]) -> list[str]:
     return [action["text"] for action in result["actions"]]
 
 
-def wish() -> dict[str, t.Any]:
+def desired() -> dict[str, t.Any]:
     """What the role ha_lb asked for when the fixtures were recorded."""
 
     def monitor(seconds: int, timeout: int) -> dict[str, t.Any]:
@@ -129,7 +129,7 @@ def without(cluster: Cluster, *tags: str) -> dict[str, str]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_recorded_cluster_needs_nothing(version: str) -> None:
     cluster = Cluster(fixture(f"cib_full-{version}.xml"))
-    result = ensure(cluster.client, wish(), check_mode=False)
+    result = ensure(cluster.client, desired(), check_mode=False)
     assert texts(result) == []
     assert result["changed"] is False
     assert result["diff"] == {}
@@ -138,7 +138,7 @@ def test_a_recorded_cluster_needs_nothing(version: str) -> None:
 
 def test_from_nothing_everything_is_made_in_one_change() -> None:
     cluster = Cluster(EMPTY)
-    result = ensure(cluster.client, wish(), check_mode=False)
+    result = ensure(cluster.client, desired(), check_mode=False)
     assert texts(result) == [
         "create properties stonith-enabled",
         "create resource ha_lb_haproxy",
@@ -151,14 +151,14 @@ def test_from_nothing_everything_is_made_in_one_change() -> None:
         "create location ha_lb_fence_two_elsewhere",
     ]
     assert cluster.writes() == 1
-    again = ensure(cluster.client, wish(), check_mode=False)
+    again = ensure(cluster.client, desired(), check_mode=False)
     assert again["changed"] is False
     assert cluster.writes() == 1
 
 
 def test_what_we_make_equals_what_the_cluster_stores() -> None:
     cluster = Cluster(EMPTY)
-    ensure(cluster.client, wish(), check_mode=False)
+    ensure(cluster.client, desired(), check_mode=False)
     assert cluster.cib is not None
     made = Cib(cluster.cib).read()
     stored = Cib(fixture("cib_full-3.0.0.xml")).read()
@@ -170,22 +170,22 @@ def test_what_we_make_equals_what_the_cluster_stores() -> None:
 
 def test_check_mode_says_the_same_and_writes_nothing() -> None:
     cluster = Cluster(EMPTY)
-    checked = ensure(cluster.client, wish(), check_mode=True)
+    checked = ensure(cluster.client, desired(), check_mode=True)
     assert cluster.cib == EMPTY
     assert cluster.writes() == 0
-    applied = ensure(cluster.client, wish(), check_mode=False)
+    applied = ensure(cluster.client, desired(), check_mode=False)
     assert checked == applied
 
 
 def test_check_mode_without_a_cluster_expects_everything() -> None:
-    result = ensure(Cluster(None).client, wish(), check_mode=True)
+    result = ensure(Cluster(None).client, desired(), check_mode=True)
     assert len(result["actions"]) == 9
     assert result["warnings"]
 
 
 def test_without_a_cluster_the_message_has_a_way_out() -> None:
     with pytest.raises(errors.NotConnectedError, match="start pacemaker first"):
-        ensure(Cluster(None).client, wish(), check_mode=False)
+        ensure(Cluster(None).client, desired(), check_mode=False)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -194,7 +194,7 @@ def test_foreign_things_stay_byte_for_byte(version: str) -> None:
     tags = ("group", "primitive", "rsc_location", "node", "cluster_property_set")
     before = without(cluster, "group", "primitive", "rsc_location", "node")
     assert {"grp", "grp-a", "cli-prefer-ha_lb_address", "1", "2"} <= set(before)
-    wanted = wish()
+    wanted = desired()
     wanted["resources"][1]["params"]["ip"] = "10.99.0.9"
     wanted["resources"][1]["meta"]["resource-stickiness"] = 5
     wanted["locations"], wanted["resources"] = [], wanted["resources"][:2]
@@ -231,7 +231,7 @@ def test_a_clone_is_removed_with_its_resource() -> None:
 
 def test_meta_attributes_of_others_stay_and_parameters_do_not() -> None:
     cluster = Cluster(EMPTY)
-    ensure(cluster.client, wish(), check_mode=False)
+    ensure(cluster.client, desired(), check_mode=False)
     assert cluster.cib is not None
     live = Cib(cluster.cib)
     resource = live.read().resources["ha_lb_address"]
@@ -240,7 +240,7 @@ def test_meta_attributes_of_others_stay_and_parameters_do_not() -> None:
     resource.params["lvs_support"] = "true"
     live.put_resource(resource)
     cluster.cib = live.text()
-    result = ensure(cluster.client, wish(), check_mode=False)
+    result = ensure(cluster.client, desired(), check_mode=False)
     assert texts(result) == ["change resource ha_lb_address"]
     now = Cib(cluster.cib).read().resources["ha_lb_address"]
     assert now.meta["target-role"] == "Stopped"
@@ -272,10 +272,10 @@ def test_fencing_has_the_name_of_the_version() -> None:
 
 def test_passwords_show_nowhere() -> None:
     cluster = Cluster(EMPTY)
-    made = ensure(cluster.client, wish(), check_mode=False)
+    made = ensure(cluster.client, desired(), check_mode=False)
     assert cluster.cib is not None
     assert PASSWORD in cluster.cib
-    wanted = wish()
+    wanted = desired()
     wanted["resources"][2]["secret_params"] = {"password": "another"}
     changed = ensure(cluster.client, wanted, check_mode=False)
     assert texts(changed) == ["change resource ha_lb_fence_one"]
@@ -291,7 +291,7 @@ def test_passwords_show_nowhere() -> None:
 def test_a_change_of_others_in_between_is_looked_at_again() -> None:
     cluster = Cluster(EMPTY)
     cluster.refuse_patches = 2
-    assert ensure(cluster.client, wish(), check_mode=False)["changed"] is True
+    assert ensure(cluster.client, desired(), check_mode=False)["changed"] is True
     assert cluster.writes() == 3
 
 
@@ -299,11 +299,11 @@ def test_a_cluster_that_refuses_is_an_error() -> None:
     cluster = Cluster(EMPTY)
     cluster.refuse_patches = 9
     with pytest.raises(errors.PacemakerError, match="refused the change") as caught:
-        ensure(cluster.client, wish(), check_mode=False)
+        ensure(cluster.client, desired(), check_mode=False)
     assert caught.value.as_result()["stderr"] == "Update does not conform"
     cluster.refuse_patches, cluster.ignore_patches = 0, True
     with pytest.raises(TaskError, match="still to be done"):
-        ensure(cluster.client, wish(), check_mode=False)
+        ensure(cluster.client, desired(), check_mode=False)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -312,7 +312,7 @@ def test_what_the_checker_rejects_is_not_tried(version: str) -> None:
     said = fixture(f"crm_verify_errors-{version}.txt")
     cluster.verify = lambda xml: Answer(78, "", said) if "ha_lb" in xml else Answer(0, "", "")
     with pytest.raises(errors.InvalidConfigurationError, match="unknown ID"):
-        ensure(cluster.client, wish(), check_mode=True)
+        ensure(cluster.client, desired(), check_mode=True)
     assert cluster.writes() == 0
 
 
@@ -326,13 +326,13 @@ def test_what_the_checker_rejects_is_not_tried(version: str) -> None:
 def test_warnings_of_the_checker_are_no_errors(said: str) -> None:
     cluster = Cluster(EMPTY)
     cluster.verify = lambda xml: Answer(78, "", said)
-    assert ensure(cluster.client, wish(), check_mode=False)["warnings"] == []
+    assert ensure(cluster.client, desired(), check_mode=False)["warnings"] == []
 
 
 def test_a_live_configuration_that_was_invalid_before_is_a_warning() -> None:
     cluster = Cluster(EMPTY)
     cluster.verify = lambda xml: Answer(78, "", "Errors found during check: config not valid")
-    (warning,) = ensure(cluster.client, wish(), check_mode=False)["warnings"]
+    (warning,) = ensure(cluster.client, desired(), check_mode=False)["warnings"]
     assert "already finds fault" in warning
 
 
@@ -374,7 +374,7 @@ def test_agents_that_are_none_are_refused(agent: str) -> None:
 
 
 def test_describing_something_twice_is_refused() -> None:
-    wanted = wish()
+    wanted = desired()
     wanted["resources"].append(wanted["resources"][0])
     with pytest.raises(errors.InvalidConfigurationError, match="described twice"):
         ensure(Cluster(EMPTY).client, wanted, check_mode=True)
@@ -402,7 +402,7 @@ TABLES = st.dictionaries(NAMES, VALUES, max_size=4)
 
 
 @st.composite
-def wishes(draw: st.DrawFn) -> dict[str, t.Any]:
+def any_desired(draw: st.DrawFn) -> dict[str, t.Any]:
     resources = []
     for name in draw(st.lists(NAMES, unique=True, max_size=4)):
         clone = draw(st.none() | st.fixed_dictionaries({"meta": TABLES}))
@@ -423,8 +423,8 @@ def wishes(draw: st.DrawFn) -> dict[str, t.Any]:
     return {"properties": draw(TABLES), "resource_defaults": draw(TABLES), "resources": resources}
 
 
-@given(first=wishes(), second=wishes())
-def test_any_wish_holds_after_one_run(first: dict[str, t.Any], second: dict[str, t.Any]) -> None:
+@given(first=any_desired(), second=any_desired())
+def test_any_task_holds_after_one_run(first: dict[str, t.Any], second: dict[str, t.Any]) -> None:
     cluster = Cluster(fixture("cib_full-2.1.5.xml"))
     foreign = without(cluster, "group", "rsc_location")
     ensure(cluster.client, copy.deepcopy(first), check_mode=False)

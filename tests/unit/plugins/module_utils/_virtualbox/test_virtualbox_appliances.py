@@ -21,7 +21,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.app
     System,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.appliance.plan import (
-    ApplianceWish,
+    DesiredAppliance,
     plan_export,
     plan_import,
 )
@@ -100,17 +100,17 @@ def code(function, *arguments):
 
 
 def test_export():
-    wish = ApplianceWish("/a.ova", "exported", format="ovf20")
-    plan = plan_export([vm("a"), vm("b")], None, wish, False, False)
+    desired = DesiredAppliance("/a.ova", "exported", format="ovf20")
+    plan = plan_export([vm("a"), vm("b")], None, desired, False, False)
     assert plan.actions[0].argv == (
         *("export", "uuid-a", "uuid-b", "--output", "/a.ova", "--ovf20", "--manifest"),
     )
     there = Appliance("/a.ova", (System("a"),))
-    assert kinds(plan_export([vm()], there, wish, False, False)) == []
+    assert kinds(plan_export([vm()], there, desired, False, False)) == []
     # Torn: the disks are new, the descriptor is old.
-    assert kinds(plan_export([vm()], there, wish, True, True)) == ["clean", "export"]
-    assert kinds(plan_export([vm()], there, wish, True, False)) == ["clean"]
-    over = ApplianceWish("/a.ova", "exported", overwrite=True)
+    assert kinds(plan_export([vm()], there, desired, True, True)) == ["clean", "export"]
+    assert kinds(plan_export([vm()], there, desired, True, False)) == ["clean"]
+    over = DesiredAppliance("/a.ova", "exported", overwrite=True)
     assert kinds(plan_export([vm()], there, over, False, False)) == ["export"]
 
 
@@ -125,12 +125,12 @@ def test_export():
     ],
 )
 def test_what_is_not_exported(machine, expected):
-    wish = ApplianceWish("/a.ova", "exported", managed_by="dc")
-    assert code(plan_export, [machine], None, wish, False, False) == expected
+    desired = DesiredAppliance("/a.ova", "exported", managed_by="dc")
+    assert code(plan_export, [machine], None, desired, False, False) == expected
 
 
 def test_import():
-    wish = ApplianceWish(
+    desired = DesiredAppliance(
         *("/a.ova", "imported"),
         name="n",
         folder="/vms",
@@ -139,10 +139,10 @@ def test_import():
         managed_by="dc",
         mac_policy="keep_nat",
     )
-    systems = appliance_planner.wanted_systems(Appliance("/a.ova", (System("a", 1, 32),)), wish)
+    systems = appliance_planner.wanted_systems(Appliance("/a.ova", (System("a", 1, 32),)), desired)
     assert systems == (System("n", 4, 32),)
-    assert appliance_planner.places(systems, wish) == {"n": "/vms/g/n/n.vbox"}
-    plan = plan_import(systems, {}, wish, True)
+    assert appliance_planner.places(systems, desired) == {"n": "/vms/g/n/n.vbox"}
+    plan = plan_import(systems, {}, desired, True)
     assert kinds(plan) == ["clean", "import", "mark", "modify"]
     assert plan.actions[1].argv == (
         *("import", "/a.ova", "--options", "keepnatmacs", "--vsys", "0", "--vmname", "n"),
@@ -150,24 +150,24 @@ def test_import():
     )
     # Imported, and killed before the mark.
     fresh = vm("n", groups=("/g",))
-    assert code(plan_import, systems, {"n": fresh}, wish, False) == "NOT_OURS"
-    late = plan_import(systems, {"n": fresh}, wish, False, ["uuid-n"])
+    assert code(plan_import, systems, {"n": fresh}, desired, False) == "NOT_OURS"
+    late = plan_import(systems, {"n": fresh}, desired, False, ["uuid-n"])
     assert kinds(late) == ["mark", "modify"]
     done = vm("n", groups=("/h", "/g"), managed_by="dc", cpus=2)
-    assert kinds(plan_import(systems, {"n": done}, wish, False)) == []
-    assert appliance_planner.differences(done, wish) == ["cpus is 2, not 4"]
+    assert kinds(plan_import(systems, {"n": done}, desired, False)) == []
+    assert appliance_planner.differences(done, desired) == ["cpus is 2, not 4"]
 
 
 def test_what_is_not_imported():
-    wish = ApplianceWish("/a.ova", "imported", folder="/vms")
+    desired = DesiredAppliance("/a.ova", "imported", folder="/vms")
     several = Appliance("/a.ova", (System("a"), System("b", eula="pay")))
-    systems = appliance_planner.wanted_systems(several, wish)
-    assert code(plan_import, systems, {"a": vm()}, wish, False) == "INCOMPLETE_SET"
-    assert code(plan_import, systems, {}, wish, False) == "EULA_NOT_ACCEPTED"
-    named = ApplianceWish("/a.ova", "imported", name="n")
+    systems = appliance_planner.wanted_systems(several, desired)
+    assert code(plan_import, systems, {"a": vm()}, desired, False) == "INCOMPLETE_SET"
+    assert code(plan_import, systems, {}, desired, False) == "EULA_NOT_ACCEPTED"
+    named = DesiredAppliance("/a.ova", "imported", name="n")
     assert code(appliance_planner.wanted_systems, several, named) == "BAD_OPTION"
     twins = Appliance("/a.ova", (System("a"), System("a")))
-    assert code(appliance_planner.wanted_systems, twins, wish) == "BAD_APPLIANCE"
+    assert code(appliance_planner.wanted_systems, twins, desired) == "BAD_APPLIANCE"
 
 
 @given(
@@ -177,17 +177,17 @@ def test_what_is_not_imported():
     st.one_of(st.none(), st.just(("/g",)), st.just(("/g", "/h"))),
 )
 def test_a_second_import_is_empty(names, cpus, mark, groups):
-    wish = ApplianceWish(
+    desired = DesiredAppliance(
         "/a.ova", "imported", folder="/vms", cpus=cpus, managed_by=mark, groups=groups
     )
     found = Appliance("/a.ova", tuple(System(name, 1, 32) for name in names))
-    systems = appliance_planner.wanted_systems(found, wish)
-    plan = plan_import(systems, {}, wish, False)
+    systems = appliance_planner.wanted_systems(found, desired)
+    plan = plan_import(systems, {}, desired, False)
     made = {
         item["name"]: vm(item["name"], cpus=item["cpus"], managed_by=mark, groups=groups or ("/",))
         for item in plan.after["vms"]
     }
-    again = plan_import(systems, made, wish, False)
+    again = plan_import(systems, made, desired, False)
     assert again.actions == () and again.before == plan.after
 
 
@@ -199,14 +199,14 @@ def test_files_are_placed_only_over_those_of_the_same_appliance(tmp_path):
         (tmp_path / name).write_text("old")
     for name in ("a.ovf", "new-disk001.vmdk"):
         (aside / name).write_text("new")
-    wish = ApplianceWish(str(target), "exported", overwrite=True)
+    desired = DesiredAppliance(str(target), "exported", overwrite=True)
     journal = Journal(str(tmp_path), str(target))
     note = {"what": "export", "path": str(target), "argument": "x"}
     (tmp_path / "new-disk001.vmdk").write_text("another's")
     with pytest.raises(VirtualBoxError, match="in the way"):
-        apply._place(str(aside), wish, journal, note, True)
+        apply._place(str(aside), desired, journal, note, True)
     (tmp_path / "new-disk001.vmdk").unlink()
-    apply._place(str(aside), wish, journal, note, True)
+    apply._place(str(aside), desired, journal, note, True)
     assert target.read_text() == "new" and (tmp_path / "new-disk001.vmdk").read_text() == "new"
     assert not (tmp_path / "old-disk001.vmdk").exists() and (tmp_path / "keep").exists()
     journal.end()

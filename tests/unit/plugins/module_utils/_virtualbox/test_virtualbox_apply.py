@@ -46,8 +46,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     power,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+    DesiredVm,
     VmPlan,
-    VmWish,
 )
 
 LOCKED = "VBoxManage: error: The machine 'x' is already locked for a session (or being unlocked)\n"
@@ -64,9 +64,9 @@ def vm(tmp_path, **fields):
     return model.Vm("cp01", "u1", "poweroff", f"{folder}/cp01.vbox", groups=("/lab",), **fields)
 
 
-def wish(tmp_path, state="present", **fields):
+def desired(tmp_path, state="present", **fields):
     wanted = model.Vm("cp01", groups=("/lab",))
-    return VmWish(wanted, state, folder=str(tmp_path), new_uuid="u1", **fields)
+    return DesiredVm(wanted, state, folder=str(tmp_path), new_uuid="u1", **fields)
 
 
 def run(script, plan, wanted, note=None, patience=0.0):
@@ -151,7 +151,7 @@ def test_copies_may_take_longer(script):
 
 
 def test_a_note_is_there_during_the_creation_only(script, tmp_path):
-    wanted = wish(tmp_path)
+    wanted = desired(tmp_path)
     plan = planner.plan_vm(None, wanted)
     seen = []
     notes = journal.Journal(str(tmp_path), "cp01")
@@ -178,7 +178,7 @@ def test_a_note_is_there_during_the_creation_only(script, tmp_path):
 
 
 def test_a_creation_that_fails_leaves_nothing(script, tmp_path):
-    wanted = wish(tmp_path)
+    wanted = desired(tmp_path)
     plan = planner.plan_vm(None, wanted)
     folder = tmp_path / "lab" / "cp01"
     script.expect(*plan.actions[0].argv, rc=1, err=FAILED)
@@ -199,7 +199,7 @@ def test_a_creation_that_fails_leaves_nothing(script, tmp_path):
 
 
 def test_files_that_were_there_before_a_failed_creation_stay(script, tmp_path):
-    wanted = wish(tmp_path)
+    wanted = desired(tmp_path)
     plan = planner.plan_vm(None, wanted)
     folder = tmp_path / "lab" / "cp01"
     folder.mkdir(parents=True)
@@ -212,7 +212,7 @@ def test_files_that_were_there_before_a_failed_creation_stay(script, tmp_path):
 
 
 def test_two_runs_do_not_create_the_same_vm(script, tmp_path):
-    wanted = wish(tmp_path)
+    wanted = desired(tmp_path)
     plan = planner.plan_vm(None, wanted)
     process = subprocess.Popen(["sleep", "60"])
     notes = journal.Journal(str(tmp_path), "cp01")
@@ -235,7 +235,7 @@ def test_two_runs_do_not_create_the_same_vm(script, tmp_path):
 
 
 def test_a_creation_that_hangs_leaves_its_note(script, tmp_path):
-    wanted = wish(tmp_path)
+    wanted = desired(tmp_path)
     plan = planner.plan_vm(None, wanted)
     script.expect(*plan.actions[0].argv, hang=True)
     with pytest.raises(CallTimeoutError):
@@ -244,7 +244,7 @@ def test_a_creation_that_hangs_leaves_its_note(script, tmp_path):
 
 
 def test_leftovers_of_a_creation_are_removed(script, tmp_path):
-    wanted = wish(tmp_path)
+    wanted = desired(tmp_path)
     half = tmp_path / "lab" / "cp01" / "Snapshots"
     half.mkdir(parents=True)
     (half / "x.vdi").touch()
@@ -257,7 +257,7 @@ def test_leftovers_of_a_creation_are_removed(script, tmp_path):
         + block.format("d1", "d0", half / "x.vdi")
         + block.format("d2", "d1", half / "y.vdi")
     )
-    plan = planner.plan_vm(None, wish(tmp_path, "absent"), leftovers=True)
+    plan = planner.plan_vm(None, desired(tmp_path, "absent"), leftovers=True)
     script.expect("list", "hdds", out=disks)
     script.expect("closemedium", "disk", "d2", "--delete")
     script.expect("closemedium", "disk", "d1", "--delete")
@@ -302,7 +302,7 @@ def test_a_vboxmanage_that_outlives_its_module_is_waited_for(script, monkeypatch
 def test_remove_without_files(script, tmp_path):
     found = vm(tmp_path)
     os.makedirs(found.folder)
-    wanted = wish(tmp_path, "absent")
+    wanted = desired(tmp_path, "absent")
     script.expect("unregistervm", "u1")
     run(script, planner.plan_vm(found, wanted), wanted)
     assert os.path.isdir(found.folder)
@@ -324,7 +324,7 @@ def test_remove_with_files_keeps_what_is_elsewhere(script, tmp_path):
     elsewhere.touch()
     block = "UUID: {}\nParent UUID: base\nLocation: {}\n\n"
     own = block.format("d1", f"{found.folder}/own.vdi")
-    wanted = wish(tmp_path, "absent", delete_media=True)
+    wanted = desired(tmp_path, "absent", delete_media=True)
     script.expect("unregistervm", "u1")
     script.expect("list", "hdds", out=own + block.format("d2", elsewhere))
     script.expect("closemedium", "disk", "d1", "--delete")
@@ -341,7 +341,7 @@ def test_an_interrupted_removal_can_be_finished(script, tmp_path):
     found = vm(tmp_path)
     os.makedirs(found.folder)
     open(found.settings_file, "w").close()
-    wanted = wish(tmp_path, "absent", delete_media=True)
+    wanted = desired(tmp_path, "absent", delete_media=True)
     script.expect("unregistervm", "u1", hang=True)
     with pytest.raises(CallTimeoutError):
         run(script, planner.plan_vm(found, wanted), wanted)
@@ -356,7 +356,7 @@ def test_an_interrupted_removal_can_be_finished(script, tmp_path):
 
 
 def medium_plan(path):
-    return medium_planner.plan_medium(None, medium_planner.MediumWish(Medium(path, size_mb=8)))
+    return medium_planner.plan_medium(None, medium_planner.DesiredMedium(Medium(path, size_mb=8)))
 
 
 def test_a_medium_that_cannot_be_made_leaves_nothing(script, tmp_path):
@@ -397,7 +397,7 @@ def test_a_medium_whose_making_hangs_leaves_its_note(script, tmp_path):
     assert notes.read()
     script.expect("list", "hdds").expect(*plan.actions[0].argv)
     again = medium_planner.plan_medium(
-        None, medium_planner.MediumWish(Medium(path, size_mb=8)), True
+        None, medium_planner.DesiredMedium(Medium(path, size_mb=8)), True
     )
     medium_apply.apply_medium(script.client(), again, path, notes)
     assert not notes.read()

@@ -25,7 +25,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.net
     Scope,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.dhcp_plan import (  # noqa: E501
-    DhcpWish,
+    DesiredDhcp,
     plan,
 )
 from hypothesis import given
@@ -43,9 +43,9 @@ ACTUAL = DhcpServer("n1", **CORE, enabled=True)
 MACS = ["08:00:27:00:00:01", "08:00:27:00:00:02"]
 
 
-def wish(state="present", prune=False, scope=LEAVE, **fields):
+def desired(state="present", prune=False, scope=LEAVE, **fields):
     server = DhcpServer("n1", scope=scope, **fields)
-    return DhcpWish(server, state, prune, prune, prune)
+    return DesiredDhcp(server, state, prune, prune, prune)
 
 
 def argv(made):
@@ -147,7 +147,7 @@ def run(server, words):
 
 
 def test_a_new_server_is_one_call():
-    made = plan(wish(scope=replace(LEAVE, options=(ROUTERS,)), **CORE), None)
+    made = plan(desired(scope=replace(LEAVE, options=(ROUTERS,)), **CORE), None)
     assert argv(made) == [
         *("add", "--server-ip", "10.9.0.2", "--netmask", "255.255.255.0"),
         *("--lower-ip", "10.9.0.10", "--upper-ip", "10.9.0.99", "--enable"),
@@ -159,7 +159,7 @@ def test_all_changes_are_one_call_and_removals_come_first():
     old = FixedAddress(mac=MACS[0], address="10.9.0.50")
     actual = replace(ACTUAL, fixed_addresses=(old,), groups=(dhcp_model.Group("g"),))
     made = plan(
-        wish(
+        desired(
             prune=True,
             enabled=False,
             fixed_addresses=(FixedAddress("", "u-1", 2, "10.9.0.50", LEAVE),),
@@ -179,14 +179,14 @@ def test_all_changes_are_one_call_and_removals_come_first():
 def test_an_unnamed_address_of_a_client_stays():
     actual = replace(ACTUAL, fixed_addresses=(FixedAddress(MACS[0], address="10.9.0.50"),))
     named = FixedAddress(MACS[0], address=None, scope=replace(LEAVE, max_lease_seconds=9))
-    made = plan(wish(fixed_addresses=(named,)), actual)
+    made = plan(desired(fixed_addresses=(named,)), actual)
     assert argv(made) == ["modify", "--mac-address", MACS[0], "--max-lease-time", "9"]
 
 
 def test_conditions_are_made_anew():
     group = dhcp_model.group("g", [("mac", MACS[0], True)], Scope())
     wanted = dhcp_model.group("g", [("mac_wildcard", "08:*", False)], LEAVE)
-    made = plan(wish(groups=(wanted,)), replace(ACTUAL, groups=(group,)))
+    made = plan(desired(groups=(wanted,)), replace(ACTUAL, groups=(group,)))
     assert argv(made) == ["modify", "--group", "g", "--zap-conditions", "--excl-mac-wild", "08:*"]
 
 
@@ -195,10 +195,10 @@ def test_a_client_that_is_not_named_may_stand_in_the_way():
     actual = replace(ACTUAL, fixed_addresses=(other,))
     wanted = FixedAddress(MACS[1], address="10.9.0.50", scope=LEAVE)
     with pytest.raises(VirtualBoxError, match="both have"):
-        plan(wish(fixed_addresses=(wanted,)), actual)
+        plan(desired(fixed_addresses=(wanted,)), actual)
     moved = {key: value.replace("10.9.0", "10.8.0") for key, value in CORE.items()}
     with pytest.raises(VirtualBoxError, match="prune_fixed_addresses"):
-        plan(wish(**moved), actual)
+        plan(desired(**moved), actual)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def scopes(draw):
 
 
 @st.composite
-def wishes(draw):
+def any_desired(draw):
     # VirtualBox keeps the rest of the global scope only beside an option.
     always = replace(draw(scopes()), options=(DhcpOption(17, draw(st.sampled_from("ab"))),))
     hosts = draw(st.permutations(range(50, 54)))
@@ -276,12 +276,12 @@ def wishes(draw):
         fixed_addresses=tuple(fixed),
     )
     state = draw(st.sampled_from(["present", "present", "absent"]))
-    # What an earlier wish left could share an address with this one.
-    return DhcpWish(server, state, draw(st.booleans()), draw(st.booleans()), True)
+    # What an earlier task left could share an address with this one.
+    return DesiredDhcp(server, state, draw(st.booleans()), draw(st.booleans()), True)
 
 
-@given(st.lists(wishes(), min_size=1, max_size=3))
-def test_any_wishes_after_another_leave_nothing_to_do(wanted):
+@given(st.lists(any_desired(), min_size=1, max_size=3))
+def test_any_tasks_one_after_another_leave_nothing_to_do(wanted):
     actual = None
     for item in wanted:
         made = plan(item, actual)
@@ -292,7 +292,7 @@ def test_any_wishes_after_another_leave_nothing_to_do(wanted):
 
 def test_a_failed_creation_is_removed(script):
     found = iter([None, ACTUAL])
-    task = dhcp_apply.Task(script.client(), wish(**CORE))
+    task = dhcp_apply.Task(script.client(), desired(**CORE))
     task._read = lambda: next(found)
     made = task.plan()
     script.expect(*made.actions[0].argv, rc=1, err="VBoxManage: error: no\n")
@@ -303,7 +303,7 @@ def test_a_failed_creation_is_removed(script):
 
 @pytest.mark.parametrize("hang", [False, True])
 def test_what_may_be_of_somebody_else_stays(script, hang):
-    task = dhcp_apply.Task(script.client(), wish(**CORE))
+    task = dhcp_apply.Task(script.client(), desired(**CORE))
     task._read = lambda: None
     made = task.plan()
     script.expect(
@@ -322,6 +322,6 @@ def test_vms_are_named_by_their_uuids(script):
     for name in ("cp01", uuid.upper()):
         script.expect("list", "vms", out=listed)
         client = FixedAddress("", name, 1, "10.9.0.50", LEAVE)
-        task = dhcp_apply.Task(script.client(), wish(fixed_addresses=(client,)))
+        task = dhcp_apply.Task(script.client(), desired(fixed_addresses=(client,)))
         task._read = lambda: ACTUAL
         assert task.plan().after.fixed_addresses[0].vm == uuid

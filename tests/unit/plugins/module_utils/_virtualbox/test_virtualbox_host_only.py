@@ -22,7 +22,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.net
     HostOnly,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.host_only_plan import (  # noqa: E501
-    HostOnlyWish,
+    DesiredHostOnly,
     plan,
 )
 from hypothesis import given
@@ -60,8 +60,8 @@ def network_text(name, lower="192.168.56.1", upper="192.168.56.99", state="Enabl
     )
 
 
-def wish(state="present", kind="interface", **fields):
-    return HostOnlyWish(HostOnly(kind, **fields), state)
+def desired(state="present", kind="interface", **fields):
+    return DesiredHostOnly(HostOnly(kind, **fields), state)
 
 
 def interface(name, address="192.168.56.1", netmask=MASK):
@@ -161,7 +161,7 @@ def test_any_file_is_read(text):
 
 
 def test_a_new_interface_gets_its_address():
-    made = plan(wish(address="192.168.57.1"), [interface("vboxnet0")])
+    made = plan(desired(address="192.168.57.1"), [interface("vboxnet0")])
     assert calls(made) == [
         "hostonlyif create",
         f"hostonlyif ipconfig vboxnet1 --ip 192.168.57.1 --netmask {MASK}",
@@ -171,30 +171,30 @@ def test_a_new_interface_gets_its_address():
 
 def test_an_interface_is_found_by_its_address_then_by_its_network():
     listed = [interface("vboxnet0"), interface("vboxnet1", "192.168.57.1")]
-    assert plan(wish(address="192.168.57.1"), listed).actions == ()
-    moved = plan(wish(address="192.168.57.9"), listed)
+    assert plan(desired(address="192.168.57.1"), listed).actions == ()
+    moved = plan(desired(address="192.168.57.9"), listed)
     assert calls(moved) == [f"hostonlyif ipconfig vboxnet1 --ip 192.168.57.9 --netmask {MASK}"]
-    narrow = plan(wish(address="192.168.57.1", netmask="255.255.255.128"), listed)
+    narrow = plan(desired(address="192.168.57.1", netmask="255.255.255.128"), listed)
     assert "255.255.255.128" in calls(narrow)[0]
 
 
 def test_a_named_interface_may_get_any_address():
     listed = [interface("vboxnet0")]
-    assert plan(wish(name="vboxnet0"), listed).actions == ()
-    made = plan(wish(name="vboxnet0", address="192.168.60.1"), listed)
+    assert plan(desired(name="vboxnet0"), listed).actions == ()
+    made = plan(desired(name="vboxnet0", address="192.168.60.1"), listed)
     assert calls(made) == [f"hostonlyif ipconfig vboxnet0 --ip 192.168.60.1 --netmask {MASK}"]
     bare = [interface("vboxnet0", "", "")]
-    assert MASK in calls(plan(wish(name="vboxnet0", address="192.168.60.1"), bare))[0]
+    assert MASK in calls(plan(desired(name="vboxnet0", address="192.168.60.1"), bare))[0]
 
 
 def test_only_an_interface_with_exactly_the_address_is_removed():
     listed = [interface("vboxnet0")]
-    assert plan(wish("absent", address="192.168.56.2"), listed).actions == ()
-    assert calls(plan(wish("absent", address="192.168.56.1"), listed)) == [
+    assert plan(desired("absent", address="192.168.56.2"), listed).actions == ()
+    assert calls(plan(desired("absent", address="192.168.56.1"), listed)) == [
         "hostonlyif remove vboxnet0"
     ]
-    assert calls(plan(wish("absent", name="vboxnet0"), listed)) == ["hostonlyif remove vboxnet0"]
-    assert plan(wish("absent", name="vboxnet7"), listed).actions == ()
+    assert calls(plan(desired("absent", name="vboxnet0"), listed)) == ["hostonlyif remove vboxnet0"]
+    assert plan(desired("absent", name="vboxnet7"), listed).actions == ()
 
 
 @pytest.mark.parametrize(
@@ -215,14 +215,14 @@ def test_only_an_interface_with_exactly_the_address_is_removed():
 )
 def test_refused_interfaces(fields, text):
     with pytest.raises(VirtualBoxError, match=text) as raised:
-        plan(wish(**fields), [interface("vboxnet0")])
+        plan(desired(**fields), [interface("vboxnet0")])
     assert raised.value.error_code == "BAD_OPTION"
 
 
 def test_two_interfaces_with_one_network_are_told():
     listed = [interface("vboxnet0"), interface("vboxnet1")]
     with pytest.raises(VirtualBoxError, match="vboxnet0, vboxnet1") as raised:
-        plan(wish(address="192.168.56.1"), listed)
+        plan(desired(address="192.168.56.1"), listed)
     assert raised.value.error_code == "AMBIGUOUS_NAME"
 
 
@@ -232,18 +232,18 @@ def test_two_interfaces_with_one_network_are_told():
 def test_networks_are_added_changed_and_removed():
     full = {"name": "n 1", "address": "192.168.56.1", "netmask": MASK}
     full["upper_address"] = "192.168.56.99"
-    made = plan(wish(kind="network", **full), [])
+    made = plan(desired(kind="network", **full), [])
     assert made.actions[0].argv == (
         *("hostonlynet", "add", "--name=n 1", f"--netmask={MASK}"),
         *("--lower-ip=192.168.56.1", "--upper-ip=192.168.56.99", "--enable"),
     )
     listed = [network("n 1")]
-    assert plan(wish(kind="network", **full), listed).actions == ()
-    changed = plan(wish(kind="network", name="n 1", enabled=False), listed)
+    assert plan(desired(kind="network", **full), listed).actions == ()
+    changed = plan(desired(kind="network", name="n 1", enabled=False), listed)
     assert calls(changed) == [f"hostonlynet modify --id={listed[0].uuid} --disable"]
-    changed = plan(wish(kind="network", name="n 1", upper_address="192.168.56.50"), listed)
+    changed = plan(desired(kind="network", name="n 1", upper_address="192.168.56.50"), listed)
     assert calls(changed) == [f"hostonlynet modify --id={listed[0].uuid} --upper-ip=192.168.56.50"]
-    gone = plan(wish("absent", kind="network", name="n 1"), listed)
+    gone = plan(desired("absent", kind="network", name="n 1"), listed)
     assert calls(gone) == [f"hostonlynet remove --id={listed[0].uuid}"]
 
 
@@ -258,7 +258,7 @@ def test_networks_are_added_changed_and_removed():
 )
 def test_refused_networks(fields, text):
     with pytest.raises(VirtualBoxError, match=text) as raised:
-        plan(wish(kind="network", **fields), [network("old")])
+        plan(desired(kind="network", **fields), [network("old")])
     assert raised.value.error_code == "BAD_OPTION"
 
 
@@ -274,10 +274,10 @@ def test_refused_networks(fields, text):
         max_size=6,
     )
 )
-def test_any_wishes_after_another_leave_nothing_to_do(wanted):
+def test_any_tasks_one_after_another_leave_nothing_to_do(wanted):
     listed = []
     for state, third, last, netmask in wanted:
-        item = wish(state, address=f"192.168.{third}.{last}", netmask=netmask)
+        item = desired(state, address=f"192.168.{third}.{last}", netmask=netmask)
         made = plan(item, listed)
         for action in made.actions:
             verb, *words = action.argv[1:]
@@ -300,7 +300,7 @@ def task(script, tmp_path, monkeypatch):
 
     def make(**fields):
         return host_only_apply.Task(
-            script.client(), wish(**fields), str(tmp_path / "networks.conf")
+            script.client(), desired(**fields), str(tmp_path / "networks.conf")
         )
 
     return make

@@ -29,7 +29,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     Medium,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.plan import (
-    MediumWish,
+    DesiredMedium,
     plan_medium,
 )
 from hypothesis import assume, given, settings
@@ -243,9 +243,9 @@ def test_what_never_ends_is_an_error(script):
 DISK = Medium("/d.vdi", "u1", "", "vdi", "standard", 100, "normal", True)
 
 
-def wish(path="/d.vdi", state="present", **fields):
-    own = {name: fields.pop(name) for name in list(fields) if name in vars(MediumWish(DISK))}
-    return MediumWish(Medium(path, **fields), state=state, **own)
+def desired(path="/d.vdi", state="present", **fields):
+    own = {name: fields.pop(name) for name in list(fields) if name in vars(DesiredMedium(DISK))}
+    return DesiredMedium(Medium(path, **fields), state=state, **own)
 
 
 def argv(plan):
@@ -253,13 +253,13 @@ def argv(plan):
 
 
 def test_move():
-    plan = plan_medium(DISK, wish("/new/e.vdi", size_mb=101))
+    plan = plan_medium(DISK, desired("/new/e.vdi", size_mb=101))
     assert argv(plan) == [
         ["modifymedium", "disk", "/d.vdi", "--move", "/new/e.vdi"],
         ["modifymedium", "disk", "/new/e.vdi", "--resizebyte", str(101 * 1024**2)],
     ]
     assert plan.before.path == "/d.vdi" and plan.after.path == "/new/e.vdi"
-    assert [action.kind for action in plan_medium(DISK, wish("/e.vdi"), True).actions] == [
+    assert [action.kind for action in plan_medium(DISK, desired("/e.vdi"), True).actions] == [
         "clean",
         "move",
     ]
@@ -268,25 +268,25 @@ def test_move():
 @pytest.mark.parametrize("path", ["/d.vmdk", "/d", "/d.VDI", "/d.vdi.bak"])
 def test_a_move_keeps_the_ending(path):
     with pytest.raises(VirtualBoxError, match="use a path that ends with"):
-        plan_medium(DISK, wish(path))
+        plan_medium(DISK, desired(path))
 
 
 def test_virtualbox_is_told_where_a_medium_lies():
     tell = ["modifymedium", "disk", "u1", "--setlocation", "/e.vdi"]
-    assert argv(plan_medium(DISK, wish("/e.vdi", in_place=True))) == [tell]
-    gone = plan_medium(DISK, wish("/e.vdi", "absent", in_place=True, delete_media=True))
+    assert argv(plan_medium(DISK, desired("/e.vdi", in_place=True))) == [tell]
+    gone = plan_medium(DISK, desired("/e.vdi", "absent", in_place=True, delete_media=True))
     assert argv(gone) == [tell, ["closemedium", "disk", "/e.vdi", "--delete"]]
     assert gone.after is None
 
 
 def test_compact():
     unused = replace(DISK, unused_mb=3)
-    plan = plan_medium(unused, wish(compact=True))
+    plan = plan_medium(unused, desired(compact=True))
     assert argv(plan) == [["modifymedium", "disk", "/d.vdi", "--compact"]]
     assert (plan.before.unused_mb, plan.after.unused_mb) == (3, 0)
     assert plan.actions[0].text == "compact medium /d.vdi by 3 MiB"
-    assert plan_medium(replace(DISK, unused_mb=0), wish(compact=True)).actions == ()
-    assert plan_medium(unused, wish()).actions == ()
+    assert plan_medium(replace(DISK, unused_mb=0), desired(compact=True)).actions == ()
+    assert plan_medium(unused, desired()).actions == ()
 
 
 KINDS = [
@@ -300,46 +300,46 @@ KINDS = [
 @pytest.mark.parametrize(("fields", "text"), KINDS)
 def test_a_kind_that_cannot_be_compacted(fields, text):
     with pytest.raises(VirtualBoxError, match=text) as caught:
-        plan_medium(replace(DISK, **{"unused_mb": 0, **fields}), wish(compact=True))
+        plan_medium(replace(DISK, **{"unused_mb": 0, **fields}), desired(compact=True))
     assert "cannot be compacted" in caught.value.message
 
 
 def test_a_new_medium_that_cannot_be_compacted():
     for fields in ({"format": "vhd"}, {"variant": "fixed"}):
         with pytest.raises(VirtualBoxError, match="cannot be compacted"):
-            plan_medium(None, wish(compact=True, size_mb=8, **fields))
-    assert len(plan_medium(None, wish(compact=True, size_mb=8)).actions) == 1
+            plan_medium(None, desired(compact=True, size_mb=8, **fields))
+    assert len(plan_medium(None, desired(compact=True, size_mb=8)).actions) == 1
 
 
 def test_a_use_that_forbids_compacting_only_counts_if_there_is_something_to_do():
     busy = replace(DISK, locked=True, holders=("vm's",))
     with_child = replace(DISK, children=("/c.vdi",))
     for medium, text in ((busy, 'attached to "vm\'s"'), (with_child, "images on it: /c.vdi")):
-        assert plan_medium(replace(medium, unused_mb=0), wish(compact=True)).actions == ()
+        assert plan_medium(replace(medium, unused_mb=0), desired(compact=True)).actions == ()
         with pytest.raises(VirtualBoxError, match=text):
-            plan_medium(replace(medium, unused_mb=1), wish(compact=True))
+            plan_medium(replace(medium, unused_mb=1), desired(compact=True))
     with pytest.raises(VirtualBoxError, match="cannot be moved meanwhile"):
-        plan_medium(busy, wish("/e.vdi"))
+        plan_medium(busy, desired("/e.vdi"))
     with pytest.raises(VirtualBoxError, match="running linked clone"):
-        plan_medium(replace(busy, holders=()), wish("/e.vdi"))
+        plan_medium(replace(busy, holders=()), desired("/e.vdi"))
 
 
 def test_description():
     described = replace(DISK, description="")
-    assert argv(plan_medium(described, wish(description="-a\nb"))) == [
+    assert argv(plan_medium(described, desired(description="-a\nb"))) == [
         ["modifymedium", "disk", "/d.vdi", "--description", "-a\nb"]
     ]
-    assert plan_medium(described, wish(description="")).actions == ()
-    plan = plan_medium(None, wish(description="a", size_mb=8))
+    assert plan_medium(described, desired(description="")).actions == ()
+    plan = plan_medium(None, desired(description="a", size_mb=8))
     assert [action.kind for action in plan.actions] == ["create", "describe"]
     assert [
-        action.kind for action in plan_medium(None, wish(description="", size_mb=8)).actions
+        action.kind for action in plan_medium(None, desired(description="", size_mb=8)).actions
     ] == ["create"]
 
 
 def test_a_medium_without_its_file():
     with pytest.raises(VirtualBoxError, match="its file is gone"):
-        plan_medium(replace(DISK, file_missing=True), wish())
+        plan_medium(replace(DISK, file_missing=True), desired())
 
 
 def perform(medium, actions):
@@ -375,8 +375,8 @@ def perform(medium, actions):
     return medium
 
 
-WISHES = st.builds(
-    wish,
+DESIRED = st.builds(
+    desired,
     path=st.sampled_from(["/d.vdi", "/other/e.vdi"]),
     size_mb=st.integers(100, 200),
     type=st.sampled_from([None, *TYPES]),
@@ -394,8 +394,8 @@ ACTUAL = st.none() | st.builds(
 
 
 @settings(max_examples=200, deadline=None)
-@given(ACTUAL, WISHES)
-def test_any_wish_carried_out_leaves_nothing_to_do(actual, wanted):
+@given(ACTUAL, DESIRED)
+def test_any_task_carried_out_leaves_nothing_to_do(actual, wanted):
     grows = wanted.medium.variant != "fixed" if actual is None else actual.variant == "standard"
     assume(wanted.medium.type != "shareable" or not grows)
     plan = plan_medium(actual, wanted)
@@ -421,7 +421,7 @@ def moving(tmp_path):
     """The plan to move a disk within a folder, its path, and its notes."""
     old, new = str(tmp_path / "d.vdi"), str(tmp_path / "e.vdi")
     (tmp_path / "d.vdi").write_bytes(b"old")
-    plan = plan_medium(replace(DISK, path=old), wish(new))
+    plan = plan_medium(replace(DISK, path=old), desired(new))
     return plan, new, journal.Journal(str(tmp_path), new)
 
 
@@ -469,7 +469,7 @@ def test_a_move_onto_what_has_just_been_made(script, moving):
 def test_a_compaction_is_noted(script, tmp_path):
     path = str(tmp_path / "d.vdi")
     notes = journal.Journal(str(tmp_path), path)
-    plan = plan_medium(replace(DISK, path=path, unused_mb=1), wish(path, compact=True))
+    plan = plan_medium(replace(DISK, path=path, unused_mb=1), desired(path, compact=True))
     script.expect(*plan.actions[0].argv, hang=True)
     with pytest.raises(CallTimeoutError):
         medium_apply.apply_medium(script.client(), plan, path, notes)

@@ -22,7 +22,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.net
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.network.nat_plan import (  # noqa: E501
     NEW,
-    NatWish,
+    DesiredNat,
     plan,
 )
 from hypothesis import given
@@ -40,8 +40,8 @@ SSH = nat_model.forward(
 ACTUAL = replace(NEW, name="n1", network="10.9.0.0/24", port_forwards=(SSH,))
 
 
-def wish(state="present", prune=False, **fields):
-    return NatWish(nat_model.network("n1", **fields), state, prune)
+def desired(state="present", prune=False, **fields):
+    return DesiredNat(nat_model.network("n1", **fields), state, prune)
 
 
 def perform(network, plan):
@@ -125,7 +125,7 @@ def modify(network, words):
 
 
 def test_a_new_network_is_one_call():
-    made = plan(wish(network="10.9.0.0/24", enabled=False, port_forwards=[SSH]), None)
+    made = plan(desired(network="10.9.0.0/24", enabled=False, port_forwards=[SSH]), None)
     assert [action.argv for action in made.actions] == [
         (
             *("natnetwork", "add", "--netname", "n1", "--network", "10.9.0.0/24", "--disable"),
@@ -136,7 +136,7 @@ def test_a_new_network_is_one_call():
 
 def test_a_changed_rule_is_deleted_and_made_in_one_call():
     changed = replace(SSH, guest_port=23)
-    made = plan(wish(port_forwards=[changed]), ACTUAL)
+    made = plan(desired(port_forwards=[changed]), ACTUAL)
     assert [action.argv[4:] for action in made.actions] == [
         (
             *("--port-forward-4", "delete", "ssh"),
@@ -148,13 +148,13 @@ def test_a_changed_rule_is_deleted_and_made_in_one_call():
 
 def test_a_named_rule_is_made_anew_when_the_network_moves():
     named = replace(SSH, guest_address="10.8.0.5")
-    made = plan(wish(network="10.8.0.0/24", port_forwards=[named]), ACTUAL)
+    made = plan(desired(network="10.8.0.0/24", port_forwards=[named]), ACTUAL)
     assert "delete" in made.actions[0].argv
     assert perform(ACTUAL, made) == made.after
 
 
 def test_a_running_network_is_stopped_before_it_goes():
-    made = plan(wish("absent"), replace(ACTUAL, running=True))
+    made = plan(desired("absent"), replace(ACTUAL, running=True))
     assert [action.kind for action in made.actions] == ["stop", "remove"]
 
 
@@ -176,7 +176,7 @@ FLAGS = st.none() | st.booleans()
 
 
 @st.composite
-def wishes(draw):
+def any_desired(draw):
     network = draw(NETWORKS)
     base = ipaddress.IPv4Network(network).network_address
     names = draw(st.lists(st.sampled_from("abcd"), unique=True))
@@ -195,7 +195,7 @@ def wishes(draw):
     ]
     hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
     offsets = draw(st.permutations(range(1, 5)))
-    return NatWish(
+    return DesiredNat(
         nat_model.network(
             "n1",
             network=network,
@@ -212,8 +212,8 @@ def wishes(draw):
     )
 
 
-@given(st.lists(wishes(), min_size=1, max_size=3))
-def test_any_wishes_after_another_leave_nothing_to_do(wanted):
+@given(st.lists(any_desired(), min_size=1, max_size=3))
+def test_any_tasks_one_after_another_leave_nothing_to_do(wanted):
     actual = None
     for item in wanted:
         made = plan(item, actual)
@@ -224,7 +224,7 @@ def test_any_wishes_after_another_leave_nothing_to_do(wanted):
 
 def test_a_failed_creation_is_removed(script):
     found = iter([None, ACTUAL])
-    task = nat_apply.Task(script.client(), wish(network="10.9.0.0/24"))
+    task = nat_apply.Task(script.client(), desired(network="10.9.0.0/24"))
     task._read = lambda: next(found)
     made = task.plan()
     script.expect(*made.actions[0].argv, rc=2, err="VBoxManage: error: no\n")
@@ -236,7 +236,7 @@ def test_a_failed_creation_is_removed(script):
 @pytest.mark.parametrize("exists", [False, True])
 def test_what_somebody_else_has_made_stays(script, exists):
     found = iter([None, ACTUAL if exists else None])
-    task = nat_apply.Task(script.client(), wish(network="10.9.0.0/24"))
+    task = nat_apply.Task(script.client(), desired(network="10.9.0.0/24"))
     task._read = lambda: next(found)
     made = task.plan()
     text = "NATNetwork server already exists" if exists else "no"
@@ -246,7 +246,7 @@ def test_what_somebody_else_has_made_stays(script, exists):
 
 
 def test_a_creation_with_unknown_end_is_not_removed(script):
-    task = nat_apply.Task(script.client(), wish(network="10.9.0.0/24"))
+    task = nat_apply.Task(script.client(), desired(network="10.9.0.0/24"))
     task._read = lambda: None
     made = task.plan()
     script.expect(*made.actions[0].argv, hang=True)
@@ -259,7 +259,7 @@ def test_a_creation_with_unknown_end_is_not_removed(script):
     [("started", False, "NOT_RUNNING"), ("stopped", True, "STILL_RUNNING")],
 )
 def test_a_network_that_does_not_obey(script, state, runs, code):
-    task = nat_apply.Task(script.client(), wish(state), running=lambda name: runs)
+    task = nat_apply.Task(script.client(), desired(state), running=lambda name: runs)
     task._read = lambda: replace(ACTUAL, running=runs)
     made = task.plan()
     script.expect(*made.actions[0].argv)
@@ -270,7 +270,7 @@ def test_a_network_that_does_not_obey(script, state, runs, code):
 
 def test_a_network_that_starts_and_stops(script):
     runs = {"now": True}
-    task = nat_apply.Task(script.client(), wish("started"), running=lambda name: runs["now"])
+    task = nat_apply.Task(script.client(), desired("started"), running=lambda name: runs["now"])
     task._read = lambda: replace(ACTUAL, running=False)
     made = task.plan()
     script.expect("natnetwork", "start", "--netname", "n1")

@@ -16,7 +16,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
     Medium,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium.plan import (
-    MediumWish,
+    DesiredMedium,
     plan_medium,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
@@ -30,7 +30,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     settings as hardware,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
-    VmWish,
+    DesiredVm,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.planner import (
     plan_vm,
@@ -65,11 +65,11 @@ ACTUAL = model.Vm(
 )
 
 
-def wish(state="present", name="cp01", **fields):
-    names = set(VmWish.__dataclass_fields__)
+def desired(state="present", name="cp01", **fields):
+    names = set(DesiredVm.__dataclass_fields__)
     own = {key: value for key, value in fields.items() if key in names}
     vm = model.Vm(name, **{key: value for key, value in fields.items() if key not in names})
-    return VmWish(vm, state=state, **own)
+    return DesiredVm(vm, state=state, **own)
 
 
 def calls(plan):
@@ -77,14 +77,14 @@ def calls(plan):
 
 
 def test_nothing_named_nothing_done():
-    plan = plan_vm(ACTUAL, wish())
+    plan = plan_vm(ACTUAL, desired())
     assert plan.actions == () and plan.after == ACTUAL
 
 
 def test_all_settings_go_into_one_call():
     plan = plan_vm(
         ACTUAL,
-        wish(
+        desired(
             cpus=2,
             memory_mb=1024,
             os_type="Debian13_64",
@@ -139,7 +139,7 @@ def test_all_settings_go_into_one_call():
 def test_a_changed_rule_is_deleted_and_added_in_one_call():
     new = replace(SSH, host_port=2223)
     web = devices.PortForward("web", "tcp", "127.0.0.1", 2222, "", 80)
-    plan = plan_vm(ACTUAL, wish(nics=(devices.Nic(1, port_forwards=(web, new)),)))
+    plan = plan_vm(ACTUAL, desired(nics=(devices.Nic(1, port_forwards=(web, new)),)))
     assert calls(plan) == [
         [
             "modifyvm",
@@ -158,16 +158,16 @@ def test_a_changed_rule_is_deleted_and_added_in_one_call():
 def test_rules_that_are_not_named_stay_unless_pruned():
     web = devices.PortForward("web", "tcp", "127.0.0.1", 8080, "", 80)
     nics = (devices.Nic(1, port_forwards=(web,)),)
-    kept = plan_vm(ACTUAL, wish(nics=nics))
+    kept = plan_vm(ACTUAL, desired(nics=nics))
     assert kept.after.nics[0].port_forwards == (SSH, web)
-    pruned = plan_vm(ACTUAL, wish(nics=nics, prune_port_forwards=True))
+    pruned = plan_vm(ACTUAL, desired(nics=nics, prune_port_forwards=True))
     assert pruned.after.nics[0].port_forwards == (web,)
 
 
 def test_hidden_rules_come_back_and_are_replaced():
     hidden = replace(ACTUAL, nics=(devices.Nic(1, "none", port_forwards=(SSH,)),))
     new = replace(SSH, host_port=9)
-    plan = plan_vm(hidden, wish(nics=(devices.Nic(1, "nat", port_forwards=(new,)),)))
+    plan = plan_vm(hidden, desired(nics=(devices.Nic(1, "nat", port_forwards=(new,)),)))
     assert calls(plan) == [
         [
             "modifyvm",
@@ -185,8 +185,8 @@ def test_hidden_rules_come_back_and_are_replaced():
 
 def test_nics_that_are_not_named_stay_unless_pruned():
     nics = (devices.Nic(2, "internal", "x"),)
-    assert plan_vm(ACTUAL, wish(nics=nics)).after.nics[0] == ACTUAL.nics[0]
-    pruned = plan_vm(ACTUAL, wish(nics=nics, prune_nics=True))
+    assert plan_vm(ACTUAL, desired(nics=nics)).after.nics[0] == ACTUAL.nics[0]
+    pruned = plan_vm(ACTUAL, desired(nics=nics, prune_nics=True))
     assert calls(pruned) == [
         ["modifyvm", "u1", "--nic1", "none", "--nic2", "intnet", "--intnet2", "x"]
     ]
@@ -201,12 +201,12 @@ def test_nics_that_are_not_named_stay_unless_pruned():
 )
 def test_nics_that_cannot_be(nic, message):
     with pytest.raises(VirtualBoxError, match=message):
-        plan_vm(ACTUAL, wish(nics=(nic,)))
+        plan_vm(ACTUAL, desired(nics=(nic,)))
 
 
 def test_a_differencing_image_counts_as_its_disk():
     item = devices.Attachment("SATA", 0, 0, "hdd", "/v/base.vdi")
-    assert plan_vm(ACTUAL, wish(storage_attachments=(item,))).actions == ()
+    assert plan_vm(ACTUAL, desired(storage_attachments=(item,))).actions == ()
 
 
 def test_attachments():
@@ -216,7 +216,7 @@ def test_attachments():
         devices.Attachment("IDE", 0, 1, "hdd", "/d.vdi"),
     )
     controllers = (devices.Controller("IDE", "ide"), devices.Controller("SATA", port_count=4))
-    plan = plan_vm(ACTUAL, wish(storage_attachments=wanted, storage_controllers=controllers))
+    plan = plan_vm(ACTUAL, desired(storage_attachments=wanted, storage_controllers=controllers))
     attach = ["storageattach", "u1", "--storagectl"]
     assert calls(plan) == [
         ["storagectl", "u1", "--name", "IDE", "--add", "ide"],
@@ -240,14 +240,14 @@ def test_attachments():
 
 def test_another_kind_of_device_is_detached_first():
     wanted = (devices.Attachment("SATA", 1, 0, "hdd", "/d.vdi"),)
-    plan = plan_vm(ACTUAL, wish(storage_attachments=wanted))
+    plan = plan_vm(ACTUAL, desired(storage_attachments=wanted))
     assert [action.kind for action in plan.actions] == ["detach", "attach"]
 
 
 def test_attachments_are_pruned_only_when_told_so():
     keep = (devices.Attachment("SATA", 1, 0, "dvd", "/seed.iso"),)
-    assert plan_vm(ACTUAL, wish(storage_attachments=keep)).actions == ()
-    pruned = plan_vm(ACTUAL, wish(storage_attachments=keep, prune_attachments=True))
+    assert plan_vm(ACTUAL, desired(storage_attachments=keep)).actions == ()
+    pruned = plan_vm(ACTUAL, desired(storage_attachments=keep, prune_attachments=True))
     assert [action.kind for action in pruned.actions] == ["detach"]
 
 
@@ -260,40 +260,40 @@ def test_attachments_are_pruned_only_when_told_so():
 )
 def test_controllers_that_cannot_be(item, message):
     with pytest.raises(VirtualBoxError, match=message):
-        plan_vm(ACTUAL, wish(storage_controllers=(item,)))
+        plan_vm(ACTUAL, desired(storage_controllers=(item,)))
 
 
 def test_the_mark_of_another_is_respected():
     for other in (None, "other"):
         with pytest.raises(VirtualBoxError, match="left as it is") as caught:
-            plan_vm(replace(ACTUAL, managed_by=other), wish(managed_by="lab", cpus=2))
+            plan_vm(replace(ACTUAL, managed_by=other), desired(managed_by="lab", cpus=2))
         assert caught.value.error_code == "NOT_OURS"
         assert "setextradata u1" in caught.value.hint
         with pytest.raises(VirtualBoxError, match="left as it is"):
-            plan_vm(replace(ACTUAL, managed_by=other), wish("absent", managed_by="lab"))
+            plan_vm(replace(ACTUAL, managed_by=other), desired("absent", managed_by="lab"))
 
 
 def test_a_vm_named_outright_needs_no_mark():
-    plan = plan_vm(replace(ACTUAL, managed_by=None), wish(cpus=2))
+    plan = plan_vm(replace(ACTUAL, managed_by=None), desired(cpus=2))
     assert calls(plan) == [["modifyvm", "u1", "--cpus", "2"]]
 
 
 def test_the_planned_address():
     planned = replace(ACTUAL, state="running", address="10.0.0.1")
-    assert plan_vm(planned, wish(address="10.0.0.1")).actions == ()
-    assert plan_vm(planned, wish()).actions == ()
+    assert plan_vm(planned, desired(address="10.0.0.1")).actions == ()
+    assert plan_vm(planned, desired()).actions == ()
     set_extra = ["setextradata", "u1", "virtual.datacenter/address"]
-    assert calls(plan_vm(planned, wish(address="10.0.0.2"))) == [[*set_extra, "10.0.0.2"]]
-    gone = plan_vm(planned, wish(address=""))
+    assert calls(plan_vm(planned, desired(address="10.0.0.2"))) == [[*set_extra, "10.0.0.2"]]
+    gone = plan_vm(planned, desired(address=""))
     assert calls(gone) == [set_extra]
     assert gone.after.address is None
-    assert plan_vm(ACTUAL, wish(address="")).actions == ()
+    assert plan_vm(ACTUAL, desired(address="")).actions == ()
     # A clone begins with what its source has.
-    assert calls(plan_vm(planned, wish(adopt=True))) == [set_extra]
+    assert calls(plan_vm(planned, desired(adopt=True))) == [set_extra]
 
 
 def test_an_interrupted_creation_is_adopted():
-    plan = plan_vm(replace(ACTUAL, managed_by=None), wish(managed_by="lab", adopt=True))
+    plan = plan_vm(replace(ACTUAL, managed_by=None), desired(managed_by="lab", adopt=True))
     assert calls(plan) == [["setextradata", "u1", model.MARK, "lab"]]
 
 
@@ -316,7 +316,7 @@ def test_an_interrupted_creation_is_adopted():
     ],
 )
 def test_power(state, wanted, kinds):
-    plan = plan_vm(replace(ACTUAL, state=state), wish(wanted))
+    plan = plan_vm(replace(ACTUAL, state=state), desired(wanted))
     assert [action.kind for action in plan.actions] == kinds
 
 
@@ -324,28 +324,28 @@ def test_power(state, wanted, kinds):
 def test_a_change_that_needs_the_power_off(state):
     running = replace(ACTUAL, state="running")
     with pytest.raises(VirtualBoxError, match="change cpus") as caught:
-        plan_vm(running, wish(state, cpus=2))
+        plan_vm(running, desired(state, cpus=2))
     assert "allow_power_cycle" in caught.value.hint
-    plan = plan_vm(running, wish(state, cpus=2, allow_power_cycle=True))
+    plan = plan_vm(running, desired(state, cpus=2, allow_power_cycle=True))
     assert [action.kind for action in plan.actions] == ["stop", "modify", "start"]
     assert plan.after.state == "running"
 
 
 def test_stopped_means_stop_then_change():
-    plan = plan_vm(replace(ACTUAL, state="running"), wish("stopped", cpus=2))
+    plan = plan_vm(replace(ACTUAL, state="running"), desired("stopped", cpus=2))
     assert [action.kind for action in plan.actions] == ["stop", "modify"]
 
 
 def test_what_a_running_vm_takes():
     running = replace(ACTUAL, state="running", managed_by=None)
     dvd = (devices.Attachment("SATA", 1, 0, "dvd", "/other.iso"),)
-    plan = plan_vm(running, wish(storage_attachments=dvd, snapshot="s"))
+    plan = plan_vm(running, desired(storage_attachments=dvd, snapshot="s"))
     assert [action.kind for action in plan.actions] == ["attach", "snapshot"]
 
 
 def test_a_saved_state_is_not_lost():
     saved = replace(ACTUAL, state="saved")
-    for wanted in (wish(cpus=2), wish("running", cpus=2), wish("stopped")):
+    for wanted in (desired(cpus=2), desired("running", cpus=2), desired("stopped")):
         with pytest.raises(VirtualBoxError, match="saved state"):
             plan_vm(saved, wanted)
 
@@ -354,7 +354,7 @@ def test_a_saved_state_is_not_lost():
 
 
 def test_create_empty():
-    wanted = wish(
+    wanted = desired(
         new_uuid="u9",
         folder="/v",
         os_type="Debian_64",
@@ -395,7 +395,7 @@ BASE = replace(
 
 
 def test_create_a_linked_clone():
-    wanted = wish(
+    wanted = desired(
         "running",
         new_uuid="u9",
         folder="/v",
@@ -464,13 +464,13 @@ def test_create_a_linked_clone():
 
 
 def test_the_snapshot_to_clone_is_taken_when_missing():
-    plan = plan_vm(None, wish(new_uuid="u9", folder="/v", clone_snapshot="new"), BASE)
+    plan = plan_vm(None, desired(new_uuid="u9", folder="/v", clone_snapshot="new"), BASE)
     assert calls(plan)[0] == ["snapshot", "b1", "take", "new"]
     assert "new" in calls(plan)[1]
 
 
 def test_full_clone():
-    plan = plan_vm(None, wish(new_uuid="u9", folder="/v", clone_type="full"), BASE)
+    plan = plan_vm(None, desired(new_uuid="u9", folder="/v", clone_type="full"), BASE)
     assert calls(plan) == [
         [
             "clonevm",
@@ -491,26 +491,26 @@ def test_full_clone():
 
 
 def test_a_vm_that_must_not_be_made():
-    assert plan_vm(None, wish("stopped", create=False)).actions == ()
+    assert plan_vm(None, desired("stopped", create=False)).actions == ()
     with pytest.raises(VirtualBoxError, match="no VM 'cp01' that could be running"):
-        plan_vm(None, wish("running", create=False))
+        plan_vm(None, desired("running", create=False))
 
 
 def test_leftovers_are_removed_first():
-    plan = plan_vm(None, wish(new_uuid="u9", folder="/v"), leftovers=True)
+    plan = plan_vm(None, desired(new_uuid="u9", folder="/v"), leftovers=True)
     assert [action.kind for action in plan.actions] == ["clean", "create"]
-    assert [action.kind for action in plan_vm(None, wish("absent"), leftovers=True).actions] == [
+    assert [action.kind for action in plan_vm(None, desired("absent"), leftovers=True).actions] == [
         "clean"
     ]
 
 
 def test_remove():
-    assert plan_vm(None, wish("absent")).actions == ()
-    assert calls(plan_vm(ACTUAL, wish("absent"))) == [["unregistervm", "u1"]]
+    assert plan_vm(None, desired("absent")).actions == ()
+    assert calls(plan_vm(ACTUAL, desired("absent"))) == [["unregistervm", "u1"]]
     running = replace(ACTUAL, state="running")
     with pytest.raises(VirtualBoxError, match="cannot be removed"):
-        plan_vm(running, wish("absent"))
-    plan = plan_vm(running, wish("absent", allow_power_cycle=True, delete_media=True))
+        plan_vm(running, desired("absent"))
+    plan = plan_vm(running, desired("absent", allow_power_cycle=True, delete_media=True))
     assert [action.kind for action in plan.actions] == ["stop", "remove"]
     # --delete would delete disks wherever they are.
     assert list(plan.actions[1].argv) == ["unregistervm", "u1"]
@@ -697,7 +697,7 @@ ALL_STATES = ("present", "running", "paused", "stopped", "saved")
 
 
 @st.composite
-def wishes(draw, states=ALL_STATES):
+def any_desired(draw, states=ALL_STATES):
     vm = draw(
         st.builds(
             model.Vm,
@@ -722,7 +722,7 @@ def wishes(draw, states=ALL_STATES):
             guest_properties=wanted_pairs,
         )
     )
-    return VmWish(
+    return DesiredVm(
         vm,
         state=draw(st.sampled_from(states)),
         folder="/v",
@@ -752,7 +752,7 @@ def possible(actual, wanted):
 
 
 @settings(max_examples=100, deadline=None)
-@given(actual_vms, wishes())
+@given(actual_vms, any_desired())
 def test_the_calls_lead_to_the_state_after(actual, wanted):
     plan = possible(actual, wanted)
     assert perform(actual, plan.actions) == plan.after
@@ -760,7 +760,7 @@ def test_the_calls_lead_to_the_state_after(actual, wanted):
 
 
 @settings(max_examples=100, deadline=None)
-@given(actual_vms, wishes())
+@given(actual_vms, any_desired())
 def test_a_second_plan_is_empty(actual, wanted):
     first = possible(actual, wanted)
     second = plan_vm(first.after, wanted)
@@ -769,7 +769,7 @@ def test_a_second_plan_is_empty(actual, wanted):
 
 
 @settings(max_examples=50, deadline=None)
-@given(actual_vms, wishes())
+@given(actual_vms, any_desired())
 def test_no_calls_exactly_when_the_diff_is_empty(actual, wanted):
     plan = possible(actual, wanted)
     visible = model.comparable(plan.before) != model.comparable(plan.after)
@@ -780,7 +780,7 @@ def test_no_calls_exactly_when_the_diff_is_empty(actual, wanted):
 
 
 @settings(max_examples=50, deadline=None)
-@given(actual_vms, wishes())
+@given(actual_vms, any_desired())
 def test_what_is_not_named_stays(actual, wanted):
     bare = replace(wanted, prune_nics=False, prune_attachments=False)
     after = possible(actual, bare).after
@@ -805,7 +805,7 @@ def with_what_it_needs(wanted):
 
 
 @settings(max_examples=50, deadline=None)
-@given(wishes(states=("present", "running", "paused", "stopped")))
+@given(any_desired(states=("present", "running", "paused", "stopped")))
 def test_a_new_vm_needs_no_second_plan(wanted):
     wanted = with_what_it_needs(wanted)
     plan = possible(None, wanted)
@@ -820,16 +820,16 @@ def test_a_new_vm_needs_no_second_plan(wanted):
 DISK = Medium("/d.vdi", "u1", "", "vdi", "standard", 100, "normal")
 
 
-def medium_wish(state="present", path="/d.vdi", **fields):
-    names = set(MediumWish.__dataclass_fields__)
+def medium_desired(state="present", path="/d.vdi", **fields):
+    names = set(DesiredMedium.__dataclass_fields__)
     own = {key: value for key, value in fields.items() if key in names}
     medium = Medium(path, **{key: value for key, value in fields.items() if key not in names})
-    return MediumWish(medium, state=state, **own)
+    return DesiredMedium(medium, state=state, **own)
 
 
 def test_create_medium():
     plan = plan_medium(
-        None, medium_wish(size_mb=64, format="vmdk", variant="fixed", type="immutable")
+        None, medium_desired(size_mb=64, format="vmdk", variant="fixed", type="immutable")
     )
     assert calls(plan) == [
         [
@@ -849,49 +849,49 @@ def test_create_medium():
 
 
 def test_convert_and_grow():
-    plan = plan_medium(None, medium_wish(source_path="/s.raw", source_size_mb=10, size_mb=64))
+    plan = plan_medium(None, medium_desired(source_path="/s.raw", source_size_mb=10, size_mb=64))
     assert calls(plan) == [
         ["convertfromraw", "/s.raw", "/d.vdi", "--format", "VDI", "--variant", "Standard"],
         ["modifymedium", "disk", "/d.vdi", "--resizebyte", str(64 * 1024**2)],
     ]
     plan = plan_medium(
-        None, medium_wish(source_path="/s.vmdk", source_raw=False, source_size_mb=64)
+        None, medium_desired(source_path="/s.vmdk", source_raw=False, source_size_mb=64)
     )
     assert calls(plan) == [
         ["clonemedium", "disk", "/s.vmdk", "/d.vdi", "--format", "VDI", "--variant", "Standard"]
     ]
-    foreign = medium_wish(source_path="/s.vmdk", source_raw=False, source_registered=False)
+    foreign = medium_desired(source_path="/s.vmdk", source_raw=False, source_registered=False)
     assert calls(plan_medium(None, foreign))[1] == ["closemedium", "disk", "/s.vmdk"]
 
 
 def test_a_source_larger_than_the_wanted_size():
     with pytest.raises(VirtualBoxError, match="cannot shrink"):
-        plan_medium(None, medium_wish(source_path="/s", source_size_mb=65, size_mb=64))
+        plan_medium(None, medium_desired(source_path="/s", source_size_mb=65, size_mb=64))
 
 
 def test_medium_that_cannot_be_made():
     with pytest.raises(VirtualBoxError, match="without a size or a source"):
-        plan_medium(None, medium_wish())
+        plan_medium(None, medium_desired())
 
 
 def test_medium_grows_never_shrinks():
-    assert plan_medium(DISK, medium_wish(size_mb=100)).actions == ()
-    assert calls(plan_medium(DISK, medium_wish(size_mb=101))) == [
+    assert plan_medium(DISK, medium_desired(size_mb=100)).actions == ()
+    assert calls(plan_medium(DISK, medium_desired(size_mb=101))) == [
         ["modifymedium", "disk", "/d.vdi", "--resizebyte", str(101 * 1024**2)]
     ]
     with pytest.raises(VirtualBoxError, match="cannot shrink"):
-        plan_medium(DISK, medium_wish(size_mb=99))
+        plan_medium(DISK, medium_desired(size_mb=99))
 
 
 @pytest.mark.parametrize("fields", [{"format": "vmdk"}, {"variant": "fixed"}])
 def test_medium_of_another_kind(fields):
     with pytest.raises(VirtualBoxError, match="cannot be changed in place"):
-        plan_medium(DISK, medium_wish(**fields))
+        plan_medium(DISK, medium_desired(**fields))
 
 
 def test_remove_medium():
-    absent = medium_wish("absent")
-    delete = medium_wish("absent", delete_media=True)
+    absent = medium_desired("absent")
+    delete = medium_desired("absent", delete_media=True)
     assert plan_medium(None, absent).actions == ()
     registered = replace(DISK, registered=True)
     assert calls(plan_medium(registered, absent)) == [["closemedium", "disk", "/d.vdi"]]

@@ -23,7 +23,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.sna
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.snapshot.plan import (
     Child,
-    SnapshotWish,
+    DesiredSnapshot,
     plan_snapshots,
     target,
 )
@@ -49,9 +49,9 @@ def kinds(plan):
     return [f"{action.kind} {action.vm[5:]}" for action in plan.actions]
 
 
-def refused(vms, wish, children=None):
+def refused(vms, desired, children=None):
     with pytest.raises(VirtualBoxError) as caught:
-        plan_snapshots(vms, wish, children or {})
+        plan_snapshots(vms, desired, children or {})
     return caught.value
 
 
@@ -95,12 +95,12 @@ def test_no_snapshots_and_online_ones(recorded):
 
 
 def test_running_vms_are_paused_only_as_a_set():
-    wish = SnapshotWish("new")
-    assert kinds(plan_snapshots([vm(state="running")], wish, {})) == ["take a"]
+    desired = DesiredSnapshot("new")
+    assert kinds(plan_snapshots([vm(state="running")], desired, {})) == ["take a"]
     one = [vm("a", state="running"), vm("b"), vm("c", state="paused")]
-    assert kinds(plan_snapshots(one, wish, {})) == ["take a", "take b", "take c"]
+    assert kinds(plan_snapshots(one, desired, {})) == ["take a", "take b", "take c"]
     two = [vm("a", state="running"), vm("b"), vm("c", state="running")]
-    assert kinds(plan_snapshots(two, wish, {})) == [
+    assert kinds(plan_snapshots(two, desired, {})) == [
         "pause a",
         "pause c",
         "take a",
@@ -113,23 +113,23 @@ def test_running_vms_are_paused_only_as_a_set():
 
 def test_an_incomplete_set_and_a_crashed_vm_are_refused():
     lacking = vm("b", snapshots=(ONE,), current="u1")
-    assert refused([vm(), lacking], SnapshotWish("two")).error_code == "INCOMPLETE_SET"
+    assert refused([vm(), lacking], DesiredSnapshot("two")).error_code == "INCOMPLETE_SET"
     crashed = vm("b", state="gurumeditation")
-    assert refused([vm(), crashed], SnapshotWish("new")).error_code == "VBOX_E_INVALID_VM_STATE"
+    assert refused([vm(), crashed], DesiredSnapshot("new")).error_code == "VBOX_E_INVALID_VM_STATE"
 
 
 def test_marks_are_checked_on_all():
     strangers = [vm("a", managed_by="dc1"), vm("b"), vm("c", managed_by="dc2")]
-    error = refused(strangers, SnapshotWish("new", managed_by="dc1"))
+    error = refused(strangers, DesiredSnapshot("new", managed_by="dc1"))
     assert error.error_code == "NOT_OURS"
     assert "'b' {uuid-b} (no mark), 'c' {uuid-c} (dc2)" in error.message
 
 
 def test_twins_are_named_by_their_uuids():
     twins = vm(snapshots=(ONE, replace(TWO, name="one")))
-    error = refused([twins], SnapshotWish("one", "absent"))
+    error = refused([twins], DesiredSnapshot("one", "absent"))
     assert error.error_code == "AMBIGUOUS_NAME" and "u1, u2" in error.message
-    assert target(twins, SnapshotWish(uuid="u2")) == replace(TWO, name="one")
+    assert target(twins, DesiredSnapshot(uuid="u2")) == replace(TWO, name="one")
 
 
 @pytest.mark.parametrize(
@@ -150,22 +150,22 @@ def test_what_cannot_be_removed(built, snapshots, text):
     children = {key: [Child(disk, f"/{disk}") for disk in disks] for key, disks in built.items()}
     bad = vm("b", snapshots=snapshots, current=snapshots[-1].uuid)
     free = vm("a", snapshots=(replace(ONE, disks=("free",)),), current="u1")
-    error = refused([free, bad], SnapshotWish("one", "absent"), children)
+    error = refused([free, bad], DesiredSnapshot("one", "absent"), children)
     assert error.error_code == "VBOX_E_OBJECT_IN_USE" and text in error.message
 
 
 def test_removal_merges_into_one_child():
     children = {"base": [Child("diff", "/diff")], "diff": [Child("now", "/now")]}
-    plan = plan_snapshots([vm()], SnapshotWish("one", "absent"), children)
+    plan = plan_snapshots([vm()], DesiredSnapshot("one", "absent"), children)
     assert kinds(plan) == ["remove a"]
     assert plan.after[0].snapshots == (replace(TWO, parent=""),)
 
 
 def test_restoring_a_set_takes_safety_snapshots():
     vms = [vm("a", state="running"), vm("b"), vm("c", state="saved", modified=False)]
-    error = refused(vms, SnapshotWish("two", "restored"))
+    error = refused(vms, DesiredSnapshot("two", "restored"))
     assert error.error_code == "POWER_CYCLE_NEEDED" and "allow_power_cycle" in error.hint
-    plan = plan_snapshots(vms, SnapshotWish("two", "restored", allow_power_cycle=True), {})
+    plan = plan_snapshots(vms, DesiredSnapshot("two", "restored", allow_power_cycle=True), {})
     assert kinds(plan) == [
         "guard a",
         "guard b",
@@ -177,13 +177,13 @@ def test_restoring_a_set_takes_safety_snapshots():
         "start a",
     ]
     assert [item.state for item in plan.after] == ["running", "saved", "saved"]
-    alone = plan_snapshots([vm("b")], SnapshotWish("one", "restored"), {})
+    alone = plan_snapshots([vm("b")], DesiredSnapshot("one", "restored"), {})
     assert kinds(alone) == ["restore b"]
     assert alone.after[0].state == "poweroff"
 
 
 def test_a_missing_snapshot_stops_the_whole_set():
-    error = refused([vm("a"), vm("b", snapshots=())], SnapshotWish("one", "restored"))
+    error = refused([vm("a"), vm("b", snapshots=())], DesiredSnapshot("one", "restored"))
     assert error.error_code == "VBOX_E_OBJECT_NOT_FOUND" and "'b'" in error.message
 
 
@@ -220,9 +220,9 @@ def machines(draw):
 )
 def test_a_second_plan_is_empty(drawn, state, name, description):
     vms = [SnapshotVm(str(at), f"uuid-{at}", **values) for at, values in enumerate(drawn)]
-    wish = SnapshotWish(name, state, description=description, allow_power_cycle=True)
+    desired = DesiredSnapshot(name, state, description=description, allow_power_cycle=True)
     try:
-        plan = plan_snapshots(vms, wish, {})
+        plan = plan_snapshots(vms, desired, {})
     except VirtualBoxError as error:
         assert error.error_code in (
             "AMBIGUOUS_NAME",
@@ -232,7 +232,7 @@ def test_a_second_plan_is_empty(drawn, state, name, description):
         )
         return
     started = tuple(action.vm for action in plan.actions if action.kind == "start")
-    again = plan_snapshots(plan.after, replace(wish, reached=started), {})
+    again = plan_snapshots(plan.after, replace(desired, reached=started), {})
     assert again.actions == () and again.after == plan.after
     assert [item.on for item in plan.after] == [item.on for item in vms]
     names = {item.name for item in vms[0].snapshots} - {name}

@@ -18,7 +18,7 @@ FENCING_RENAMED = (3, 0, 2)
 
 
 def read(params: t.Mapping[str, t.Any], version: tuple[int, ...]) -> model.Configuration:
-    """The wish in the words of the model; names follow the cluster's version of Pacemaker."""
+    """The desired objects as a model; names follow the cluster's version of Pacemaker."""
     wanted = model.Configuration(
         properties=model.texts(params.get("properties")),
         resource_defaults=model.texts(params.get("resource_defaults")),
