@@ -15,7 +15,6 @@ OUTSIDE = "outside"
 UPLINK_BRIDGE = "br-uplink"
 UPLINK_INSIDE = "uplink"
 UPLINK_OUTSIDE = "nat0"
-CGROUP_PREFIXES = ("lxc.payload.", "lxc.monitor.")
 
 
 def check_name(what: str, name: str) -> str | None:
@@ -46,10 +45,6 @@ def container(datacenter: str, machine: str) -> str:
     # Dots cannot occur in either name, so no data center's name is the beginning of another's
     # containers.
     return f"vdc.{datacenter}.{machine}"
-
-
-def container_prefix(datacenter: str) -> str:
-    return f"vdc.{datacenter}."
 
 
 def host_interface(machine: str, number: int) -> str:
