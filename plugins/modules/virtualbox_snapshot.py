@@ -335,12 +335,11 @@ class Task(arguments.Task):
 
     def _lock(self) -> None:
         """Have the VMs of the task, and those of an interrupted run on any of them, alone."""
-        seen = [os.stat(vm.settings_file) for vm in self.actual]
-        vms, waited = list(self.actual), False
+        vms = list(self.actual)
         while True:
             self.locks.take([os.path.dirname(vm.settings_file) for vm in vms], self.client)
             self.notes = notes.notes_about(self.uuids)
-            waited |= notes.wait_for_calls(self.client, self.uuids)
+            notes.wait_for_calls(self.client, self.uuids)
             held = {vm.uuid for vm in vms}
             more = [item["uuid"] for note in self.notes for item in note["vms"]]
             others = [apply.read_vm(self.client, uuid) for uuid in {*more} - held]
@@ -348,13 +347,8 @@ class Task(arguments.Task):
             if not known:
                 break
             vms += known
-        # Somebody may have worked on a VM after it was read and before it was locked.
-        now = [os.stat(vm.settings_file) for vm in self.actual]
-        if waited or any(
-            (old.st_ino, old.st_mtime_ns) != (new.st_ino, new.st_mtime_ns)
-            for old, new in zip(seen, now)
-        ):
-            self.actual = self._read()
+        # Somebody may have worked on a VM before it was locked.
+        self.actual = self._read()
         self.locked = True
 
     def plan(self) -> SnapshotPlan:

@@ -198,7 +198,9 @@ def test_seeds_obey_the_schema(
     assert done.stdout.count("Valid") == len(checks), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("builder", ["lab/files/build_image.sh", "base_image/files/make_root.sh"])
+@pytest.mark.parametrize(
+    "builder", ["provider_lab/files/build_image.sh", "base_image/files/make_root.sh"]
+)
 @pytest.mark.parametrize("suite", SUITES)
 def test_the_images_own_configuration_obeys_the_schema(
     tmp_path: Path, suite: str, builder: str

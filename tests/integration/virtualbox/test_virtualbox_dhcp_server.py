@@ -251,7 +251,7 @@ def test_any_name(world, server, name):
         ({"options": [{"name": "119", "value": "abc", "hex": True}]}, "hexadecimal bytes"),
         ({"min_lease_seconds": 10, "max_lease_seconds": 5}, "above max_lease_seconds"),
         ({"groups": [{"name": "g", "default_lease_seconds": 6, "max_lease_seconds": 5}]}, "above"),
-        ({"default_lease_seconds": -1}, "no time"),
+        ({"default_lease_seconds": -1}, "must be 0 to 4294967295 seconds, found -1"),
         ({"fixed_addresses": [{"mac": "banana", "address": "10.10.0.50"}]}, "not a MAC"),
         ({"fixed_addresses": [{"mac": MAC, "address": "10.11.0.50"}]}, "not in 10.10.0.0/24"),
         ({"fixed_addresses": [{"mac": MAC, "address": "10.10.0.2"}]}, "server's own"),

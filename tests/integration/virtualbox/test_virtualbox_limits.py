@@ -12,6 +12,9 @@ import subprocess
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import fields
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    model as medium_model,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     devices,
     limits,
@@ -212,7 +215,7 @@ def test_ports_of_a_forward(world, change):
 
 def test_sizes_of_disks(world):
     os.makedirs(world.vms)
-    for kind, (low, high) in limits.DISK_SIZES.items():
+    for kind, (low, high) in medium_model.SIZES.items():
         path = str(world.vms / f"d.{kind}")
         for size in (low - 1, high + 1):
             refused(world, "virtualbox_medium", path=path, size_mb=size)

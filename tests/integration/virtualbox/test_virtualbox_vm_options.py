@@ -174,12 +174,12 @@ def test_the_speed_that_a_guest_is_told(world, files_agree):
         return [{"number": 2, "type": "nat", "speed_kbit_per_second": speed}]
 
     made = world.change(MODULE, **vm(world, nics=nic(500000)))
-    assert made["vm"]["nics"][1]["speed_kbit_per_second"] == 500000
+    assert made["vm"]["nics"][-1]["speed_kbit_per_second"] == 500000
     assert "Reported speed: 500 Mbps" in world.vbox("showvminfo", "vm")
     done = world.change(MODULE, **vm(world, nics=nic(0)))
     assert "--nic-speed2" in done["actions"][0]["command"]
     world.same(MODULE, **vm(world, nics=nic(None)))
-    assert world.run("virtualbox_vm_info")["vms"][0]["nics"][1]["speed_kbit_per_second"] == 0
+    assert world.run("virtualbox_vm_info")["vms"][0]["nics"][-1]["speed_kbit_per_second"] == 0
 
 
 # --- shared folders, extra data, guest properties -----------------------------------------------
