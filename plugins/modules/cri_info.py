@@ -125,10 +125,10 @@ error_code:
   sample: CLIENT_MISSING
 """
 
-import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import wait
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.command import (
     ExpiredError,
     limited,
@@ -230,11 +230,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     asker = Asker(module)
-    end = time.monotonic() + module.params["wait_seconds"]
-    result = asker.look()
-    while not result["ready"] and time.monotonic() < end:
-        time.sleep(POLL_SECONDS)
-        result = asker.look()
+    result: dict[str, t.Any] = {}
+
+    def ready() -> bool:
+        result.update(asker.look())
+        return bool(result["ready"])
+
+    wait.until(ready, module.params["wait_seconds"], POLL_SECONDS)
     module.exit_json(changed=False, **result)
 
 

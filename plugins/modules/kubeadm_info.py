@@ -193,6 +193,7 @@ error_code:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import (
     look,
     membership,
@@ -226,14 +227,8 @@ def main() -> None:
         module.fail_json(
             msg=f"server must be host:port, not {params['server']}", error_code="BAD_OPTION"
         )
-    try:
-        result = look.look_until_done(params)
-    except OSError as error:
-        module.fail_json(
-            error_code="LOCKED",
-            msg=f"a kubeadm still holds {params['lock']}: {error}; see what it does, then retry",
-        )
-    module.exit_json(changed=False, **result)
+    with change.failures(module):
+        module.exit_json(changed=False, **look.look_until_done(params))
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ from contextlib import contextmanager
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files import pending
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, files
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.command import (
     ExpiredError,
     limited,
@@ -275,12 +275,8 @@ class Binaries:
 
     def _save(self) -> None:
         os.makedirs(os.path.dirname(self.record), exist_ok=True)
-        fresh = f"{self.record}.new"
-        with open(fresh, "w", encoding="utf-8") as data:
-            json.dump(
-                {path: vars(entry) for path, entry in sorted(self.known.items())}, data, indent=2
-            )
-        os.rename(fresh, self.record)
+        known = {path: vars(entry) for path, entry in sorted(self.known.items())}
+        files.write(self.record, json.dumps(known, indent=2))
 
 
 class Images:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 
 if t.TYPE_CHECKING:
-    # Plugins of the controller use the actions too, and are no modules.
+    # For types only: action plugins import this file too, on a controller that runs no module.
     from ansible.module_utils.basic import AnsibleModule
 
 # How often an action that broke off in the middle is looked at again and finished.

@@ -93,13 +93,13 @@ def limited(
     seconds: float,
     look_at: str,
 ) -> Answer:
-    """Have a command called with a time limit."""
+    """Let `call` run the command under timeout(1), and raise ExpiredError if its time ran out."""
     # Not on macOS, where the limit of subprocess has to do.
     limit = ["timeout", f"--kill-after={ENDING_SECONDS}", f"{seconds:g}"] if find("timeout") else []
     began = time.monotonic()
     try:
         answer = Answer(*call([*limit, *argv]))
-        # The command may have ended like this by itself.
+        # A command may return one of these codes by itself, before its time is over.
         expired = answer.rc in ENDINGS and time.monotonic() - began >= seconds
     except subprocess.TimeoutExpired:
         expired = True

@@ -15,7 +15,7 @@ class TaskError(Exception):
     """
 
     default_code = "FAILED"
-    # Whether only a fresh read can tell what the failed step has done.
+    # True where the step may have been done although it failed: the state must be read again.
     outcome_unknown = False
 
     def __init__(

@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import glob
 import os
 import re
 import tempfile
-import time
 import typing as t
 from contextlib import contextmanager
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import files, wait
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import (
     details,
     membership,
@@ -205,17 +205,14 @@ def ask_for_details(
 @contextmanager
 def no_kubeadm_runs(lock: str, timeout: int) -> t.Iterator[None]:
     """kubeadm goes on when the run that started it was killed: let it end first."""
-    end = time.monotonic() + timeout
     os.makedirs(os.path.dirname(lock), mode=0o700, exist_ok=True)
     with open(lock, "a", encoding="utf-8") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() >= end:
-                    raise
-                time.sleep(1)
+        if not files.lock(handle.fileno(), timeout):
+            raise TaskError(
+                f"a kubeadm still holds {lock}: {files.holder(handle.fileno())}",
+                hint="see what it does, then retry",
+                error_code="LOCKED",
+            )
         yield
 
 
@@ -251,9 +248,12 @@ def look(params: t.Mapping[str, t.Any]) -> tuple[bool, dict[str, t.Any]]:
 
 def look_until_done(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Look again until what is waited for holds, or the time is over; the last result."""
-    end = time.monotonic() + params["wait_seconds"]
-    done, result = look(params)
-    while not done and time.monotonic() < end:
-        time.sleep(1)
-        done, result = look(params)
+    result: dict[str, t.Any] = {}
+
+    def done() -> bool:
+        nonlocal result
+        found, result = look(params)
+        return found
+
+    wait.until(done, params["wait_seconds"], pause=1)
     return result

@@ -109,7 +109,7 @@ class LabMachine:
             power = machine.power_of(lxc_state, bool(alive))
             if lxc_state in machine.CHANGING_STATES or power != machine.LEFT_OVER:
                 return lxc_state not in machine.CHANGING_STATES
-            # The last processes of a machine that goes off.
+            # LXC says stopped before the machine's last processes have ended.
             return bool(processes.wait_gone(alive, 1)) and self._lxc_state() == "STOPPED"
 
         wait.until(settled, SETTLE_SECONDS)

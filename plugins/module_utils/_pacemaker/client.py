@@ -33,13 +33,13 @@ LOOK_AT = "crm_mon -1 and the journal of pacemaker"
 
 
 class Runner(t.Protocol):
-    """Runs a command with this text on its input."""
+    """Runs a command and gives it this text on its standard input."""
 
     def __call__(self, argv: t.Sequence[str], data: str = "") -> Answer: ...
 
 
 def run(argv: t.Sequence[str], data: str = "") -> Answer:
-    """Run one of Pacemaker's tools; secrets go over its input."""
+    """Run one of Pacemaker's tools; secrets go by standard input, never as arguments."""
     try:
         return command.run(*argv, seconds=SECONDS, stdin=data, check=False, look_at=LOOK_AT)
     except TaskError as error:

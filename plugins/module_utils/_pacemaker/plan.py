@@ -19,7 +19,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.cib 
 
 @dataclass(frozen=True)
 class Action(change.Action):
-    """One change of a thing in the cluster's configuration."""
+    """One change of one resource, constraint or property of the cluster."""
 
     # The kind of the thing, and its name.
     thing: str = ""

@@ -137,7 +137,7 @@ class Mounts(Steps):
             if name == "/".join((step["vg"], step["lv"]))
         ]
         size = sizes[0] if sizes else (now or {}).get("size", 0)
-        # A file system keeps some of its volume for itself.
+        # Up to a tenth of a volume goes to the metadata of its file system.
         if folder["content_size"] > size * 9 // 10:
             self.problems.append(
                 f"The content of {path} is {human(folder['content_size'])} and does not fit onto"

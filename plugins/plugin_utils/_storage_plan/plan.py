@@ -24,7 +24,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._storage_plan.v
     Volumes,
 )
 
-# Steps that change what can be known about volumes.
+# After these steps the machine is read again: they can make more volumes visible.
 BEFORE = ("wipes", "partitions", "groups", "activations")
 
 

@@ -114,13 +114,10 @@ def calls_under_way(uuids: t.Collection[str]) -> bool:
     )
 
 
-def wait_for_calls(client: Client, uuids: t.Collection[str]) -> bool:
-    """Wait until nobody works on the VMs any more; whether there was anything to wait for."""
-    if not calls_under_way(uuids):
-        return False
+def wait_for_calls(client: Client, uuids: t.Collection[str]) -> None:
+    """Wait until no VBoxManage of another run works on the VMs any more."""
     if not client.wait_until(lambda: not calls_under_way(uuids), client.timeout, POLL_SECONDS):
         raise BusyError("a VBoxManage of another run works on the VMs")
-    return True
 
 
 # --- what becomes of a VM, told without touching it ---------------------------------------------
