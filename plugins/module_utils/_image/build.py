@@ -135,6 +135,13 @@ class Builder:
         """What depends on where things lie."""
         os.makedirs(f"{self.root}/etc", exist_ok=True)
         self.write(f"{self.root}/etc/fstab", fstab(self.layout))
+        # For update-grub on the running machine.
+        settings = f"{self.root}/etc/default/grub.d"
+        os.makedirs(settings, exist_ok=True)
+        options = f'GRUB_CMDLINE_LINUX="{self.command_line}"\n'
+        self.write(f"{settings}/machine-image-kernel.cfg", options)
+        for folder in (settings, f"{self.root}/etc/default"):
+            os.utime(folder, (self.epoch, self.epoch))
 
     def boot_loader(self) -> None:
         """GRUB's files in /boot, and its core images in the work folder."""

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Makes the root file system of a machine image from Debian's packages. Usage: make_root.sh TARGET, a folder that gets
-# root.tar, root.json (what it holds) and files (a line for each file). What goes in comes from the environment.
+# Makes the root file system of all machines from Debian's packages: root.tar, root.json (what it holds) and files (a line
+# for each file). Usage: make_root.sh FOLDER; what goes in comes from the environment. Run by once.sh.
 set -euo pipefail
-target=$1
+build=$1
 : "${IMAGE_SUITE:?}" "${IMAGE_PACKAGES:?}" "${IMAGE_INITRAMFS_MODULES:?}" "${SOURCE_DATE_EPOCH:?}" "${IMAGE_COMPONENTS:?}"
 read -r -a packages <<<"$IMAGE_PACKAGES"
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive SOURCE_DATE_EPOCH
@@ -21,26 +21,15 @@ if [ -z "$mirror" ]; then
 fi
 security=${security:-${mirror%/}-security}
 
-mkdir -p "$(dirname "$target")"
-# One builder at a time: parallel runs wait here and then find the root file system made.
-exec 9>"$target.lock"
-flock --timeout 5400 9 || {
-  echo "$target is being made by another process for more than 5400 s: look who holds $target.lock (fuser -v), and run this again." >&2
-  exit 1
-}
-if [ -e "$target" ]; then exit 0; fi
-# Half-made ones of killed runs are worthless; the lock says that nobody works on them.
-rm -rf "$target".build.*
-build=$(mktemp -d "$target.build.XXXXXX")
-trap 'rm -rf "$build"' EXIT
-
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-sources=$(cat <<SOURCES
-deb [signed-by=$keyring] $mirror $IMAGE_SUITE $IMAGE_COMPONENTS
+if [ "$IMAGE_SUITE" = sid ]; then
+  # It has no updates beside it, and a mirror of it may stand still: signatures count, ages do not.
+  sources="deb [signed-by=$keyring check-valid-until=no] $mirror $IMAGE_SUITE $IMAGE_COMPONENTS"
+else
+  sources="deb [signed-by=$keyring] $mirror $IMAGE_SUITE $IMAGE_COMPONENTS
 deb [signed-by=$keyring] $mirror $IMAGE_SUITE-updates $IMAGE_COMPONENTS
-deb [signed-by=$keyring] $security $IMAGE_SUITE-security $IMAGE_COMPONENTS
-SOURCES
-)
+deb [signed-by=$keyring] $security $IMAGE_SUITE-security $IMAGE_COMPONENTS"
+fi
 
 # Before any package: what the kernel's installation reads when it makes the initial RAM disk.
 cat >"$build/before" <<'HOOK'
@@ -96,10 +85,9 @@ system_info:
     renderers: [networkd]
 FILE
 mkdir -p "$root/etc/default/grub.d"
-cat >"$root/etc/default/grub.d/machine-image.cfg" <<FILE
+cat >"$root/etc/default/grub.d/machine-image.cfg" <<'FILE'
 GRUB_TIMEOUT=1
 GRUB_CMDLINE_LINUX_DEFAULT=""
-GRUB_CMDLINE_LINUX="$IMAGE_KERNEL_OPTIONS"
 GRUB_TERMINAL="console serial"
 GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
 GRUB_DISABLE_OS_PROBER=true
@@ -109,6 +97,8 @@ mkdir -p "$root/etc/systemd/system.conf.d"
 printf '[Manager]\nDefaultDeviceTimeoutSec=10min\nDefaultTimeoutStartSec=10min\n' >"$root/etc/systemd/system.conf.d/machine-image.conf"
 # What a virtual machine has no use for, and what takes long to load: radio, watchdog and sensors of its chip set.
 printf 'blacklist %s\n' cfg80211 iTCO_wdt lpc_ich i2c_i801 pcspkr joydev intel_rapl_msr >"$root/etc/modprobe.d/machine-image.conf"
+# As Debian sets it where recommended packages are installed: everybody may ping.
+echo '-net.ipv4.ping_group_range = 0 2147483647' >"$root/etc/sysctl.d/50-machine-image.conf"
 # Nothing may take the package lock behind the back of who manages the machine.
 systemctl --quiet --root="$root" mask apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service \
   dpkg-db-backup.timer man-db.timer e2scrub_all.timer e2scrub_reap.service systemd-networkd-wait-online.service
@@ -138,8 +128,11 @@ fi
 # What a machine must not share with its siblings, and what differs from build to build.
 rm -f "$root"/etc/ssh/ssh_host_* "$root/var/lib/dbus/machine-id" "$root/etc/hostname" "$root/etc/resolv.conf"
 : >"$root/etc/machine-id"
-rm -rf "$root"/var/lib/cloud/* "$root"/var/log/*.log "$root"/var/log/apt/* "$root"/var/log/journal "$root"/var/cache/ldconfig/* \
+rm -rf "$root"/var/lib/cloud/* "$root"/var/log/*.log "$root"/var/log/apt/* "$root"/var/log/journal/* "$root"/var/cache/ldconfig/* \
   "$root"/var/lib/systemd/random-seed "$root"/var/lib/systemd/catalog/database "$root"/boot/grub
+# Only the build is hasty: a machine whose power is cut has its packages whole.
+rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap"
+sed -i '/^force-unsafe-io$/d' "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 rm -f "$root"/etc/*- "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old
 ln -s ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"
@@ -152,7 +145,8 @@ fi
 HOOK
 
 read -r -a excludes <<<"${IMAGE_PATH_EXCLUDES:-}"
-paths=("${excludes[@]/#/--dpkgopt=path-exclude=}")
+# What Debian's packages may be passed on under stays, whatever else of their documentation does not.
+paths=("${excludes[@]/#/--dpkgopt=path-exclude=}" '--dpkgopt=path-include=/usr/share/doc/*/copyright')
 export IMAGE_BUILD=$build
 mmdebstrap --quiet --mode=root --variant=minbase --format=tar --skip=output/dev \
   --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Retries "3"' --dpkgopt=force-unsafe-io "${paths[@]}" \
@@ -186,6 +180,3 @@ with open(f"{build}/root.json", "w", encoding="utf-8") as file:
     json.dump(facts, file, indent=2, sort_keys=True)
 FACTS
 rm -f "$build/before" "$build/after" "$build/packages" "$build/not-in-this-release"
-chmod 0755 "$build"
-trap - EXIT
-mv -T "$build" "$target"

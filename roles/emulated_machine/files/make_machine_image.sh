@@ -1,42 +1,23 @@
 #!/usr/bin/env bash
-# Makes what an emulated machine boots: a user-mode Linux kernel and a Debian root file system with its modules.
-# Usage: build_image.sh TARGET SUITE PACKAGES KERNEL_SUITE [MIRROR]     PACKAGES is comma separated
+# Copyright: (c) 2026, the virtual.datacenter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Makes what an emulated machine boots from the root file system of all machines: a user-mode Linux kernel, and root.ext4
+# with its modules. Usage: make_machine_image.sh FOLDER; run by base_image's once.sh.
 set -euo pipefail
-target=$1 suite=$2 packages=$3 kernel_suite=$4
+build=$1
+: "${IMAGE_ROOT:?}" "${KERNEL_SUITE:?}"
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
-mirror=${5:-$(
-  sed -nE 's/^URIs:[[:space:]]+(https?:[^[:space:]]+).*/\1/p; s/^deb([[:space:]]+\[[^]]*\])?[[:space:]]+(https?:[^[:space:]]+).*/\2/p' \
-    /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | grep -v security | head -n 1 || true
-)}
-if [ -z "$mirror" ]; then
-  echo 'A Debian mirror is wanted, and the apt sources of this host name none: set emulated_machine_mirror.' >&2
-  exit 1
-fi
-
-mkdir -p "$(dirname "$target")"
-# One builder at a time: parallel runs wait here and then find the image made.
-exec 9>"$target.lock"
-flock --timeout 5400 9 || {
-  echo "$target is being made by another process for more than 5400 s: look who holds $target.lock (fuser -v), and run this again." >&2
-  exit 1
-}
-if [ -e "$target" ]; then exit 0; fi
-rm -rf "$target".build.*
-build=$(mktemp -d "$target.build.XXXXXX")
-trap 'rm -rf "$build"' EXIT
 root=$build/root
-
-mmdebstrap --quiet --mode=root --variant=minbase --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Retries "3"' \
-  --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-  --dpkgopt='path-exclude=/usr/share/doc/*' --include="$packages" \
-  "$suite" "$root" "$mirror"
-chroot "$root" dpkg-query --show >"$build/packages"
+mkdir "$root"
+tar --extract --file "$IMAGE_ROOT/root.tar" --directory "$root" --numeric-owner --xattrs --xattrs-include='*' \
+  --exclude='./boot/*' --exclude='./usr/lib/modules/*'
+mkdir -p "$root"/{dev,proc,sys,run}
 
 # The kernel with the C library that it wants; its modules go to the machine. A mirror may keep a moving suite frozen.
+mirror=$(tar --extract --to-stdout --file "$IMAGE_ROOT/root.tar" ./etc/apt/sources.list | grep -o 'https\?://[^ ]*' | head -n 1)
 mmdebstrap --quiet --mode=root --variant=extract --aptopt='Acquire::Retries "3"' \
   --aptopt='Acquire::Check-Valid-Until "false"' --include=user-mode-linux \
-  "$kernel_suite" "$build/extracted" "$mirror"
+  "$KERNEL_SUITE" "$build/extracted" "$mirror"
 mv "$build/extracted/usr/bin/linux.uml" "$build/linux"
 mkdir "$build/libraries"
 cp -a "$build/extracted/usr/lib/x86_64-linux-gnu/." "$build/libraries/"
@@ -45,10 +26,7 @@ mv "$build/extracted/usr/lib/uml/modules"/* "$root/lib/modules/"
 depmod --basedir "$root" "$(ls "$root/lib/modules")"
 rm -rf "$build/extracted"
 
-rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/resolv.conf"
-: >"$root/etc/machine-id"
 : >"$root/etc/fstab"
-printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
 install --directory --mode=0700 "$root/root/.ssh"
 cat >"$root/etc/systemd/system/static-address.service" <<'FILE'
 [Unit]
@@ -71,8 +49,10 @@ ExecStart=
 ExecStart=udevadm trigger --action=add --subsystem-match=block --subsystem-match=net --subsystem-match=misc
 FILE
 systemctl --quiet --root="$root" enable ssh.service static-address.service
-systemctl --quiet --root="$root" mask systemd-networkd-wait-online.service systemd-timesyncd.service systemd-logind.service \
-  apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
+# No seed, one address, the clock of the host: starting a program takes long here, and each of these starts some.
+systemctl --quiet --root="$root" mask systemd-timesyncd.service systemd-logind.service fstrim.timer xfs_scrub_all.timer \
+  systemd-networkd.service systemd-networkd.socket systemd-resolved.service chrony.service grub-common.service \
+  nftables.service systemd-pstore.service \
   getty@.service getty-static.service console-getty.service serial-getty@.service systemd-pcrphase.service \
   systemd-udev-load-credentials.service systemd-network-generator.service systemd-random-seed.service \
   modprobe@configfs.service modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service modprobe@dm_mod.service
@@ -88,5 +68,3 @@ touch -d '+1 hour' "$root/etc/.updated" "$root/var/.updated"
 
 mke2fs -q -t ext4 -E lazy_itable_init=1 -d "$root" "$build/root.ext4" 1500M
 rm -rf "$root"
-trap - EXIT
-mv -T "$build" "$target"
