@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory virtualbox_small as it stands: an image is made, and machines are cloned from it.
+
+A processor without virtualisation ends here. The gateway is left out, because it would be started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from world import ROOT
+
+CACHE = Path(os.environ.get("VIRTUAL_DATACENTER_CACHE", Path.home() / ".cache/virtual.datacenter"))
+
+
+@pytest.fixture
+def layer(world, tmp_path):
+    """Runs one playbook on the inventory; gives the number of changed tasks, and the output."""
+
+    def run(name, *options, ok=True, **more):
+        variables = {
+            "datacenter_state_dir": str(tmp_path / "state"),
+            "datacenter_virtualbox_folder": str(world.vms),
+            "datacenter_virtualbox_driver_required": False,
+            "datacenter_cache_dir": str(CACHE),
+            **more,
+        }
+        process = world.start_playbook(
+            f"--inventory={ROOT}/inventories/virtualbox_small",
+            f"--extra-vars={json.dumps(variables)}",
+            *options,
+            str(ROOT / f"playbooks/{name}.yml"),
+        )
+        output, _none = process.communicate(timeout=900)
+        assert (process.returncode == 0) == ok, output
+        return sum(map(int, re.findall(r"\bchanged=(\d+)", output))), output
+
+    return run
+
+
+def test_machines_are_clones_of_an_image_that_was_made(world, layer, tmp_path):
+    layer("preflight")
+    assert not (tmp_path / "state").exists()
+    layer("machines", "--limit=all:!gate01")
+    (image,) = CACHE.glob("base-image-trixie-*.json")
+    manifest = json.loads(image.read_text(encoding="utf-8"))
+    packages = {package["name"] for package in manifest["packages"]}
+    assert {"cloud-init", "linux-image-amd64", "lvm2", "openssh-server"} <= packages
+    base = world.vms / "virtualbox-small-base.vdi"
+    uuid = re.search(r"^UUID: +(.+)", world.vbox("showmediuminfo", "disk", str(base)))[1]
+    for name in ("lb01", "cp01", "worker01"):
+        machine = world.vbox("showvminfo", name, "--machinereadable")
+        disk = re.search(r'"SATA-ImageUUID-0-0"="(.+)"', machine)[1]
+        said = world.vbox("showmediuminfo", "disk", disk)
+        assert re.search(r"Parent UUID: +(.+)", said)[1] == uuid
+    # The boot sector of GRUB, at the place where the first block of a VDI lies.
+    assert b"GRUB" in base.read_bytes()[: 4 * 1024 * 1024]
+    written = base.stat().st_mtime_ns
+    # The image is not looked at again: it may have been deleted.
+    changed, _output = layer("machines", "--limit=all:!gate01", datacenter_cache_dir=str(tmp_path))
+    assert changed == 0
+    assert base.stat().st_mtime_ns == written
+    assert not list(tmp_path.glob("base-image*"))
