@@ -83,20 +83,23 @@ def refusal(name: str, path: str, said: Said) -> str:
     )
 
 
-def _open(path: str) -> int:
-    """The lock file, in a folder that nobody else can look into."""
+def _open(path: str) -> int | None:
+    """The lock file, in a folder that nobody else can look into; nothing if that folder went."""
     before = os.umask(0o077)
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        # The run before removes its folder, which may be at this very moment.
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        return None
     finally:
         os.umask(before)
 
 
 def _locked(path: str) -> int | None:
     """A descriptor with the lock, or nothing while another process has it."""
-    with contextlib.suppress(FileNotFoundError):  # its folder was removed at this very moment
-        lock = _open(path)
+    lock = _open(path)
+    if lock is not None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Who had it before may have removed the file between our opening and our locking.

@@ -185,3 +185,27 @@ def test_a_keeper_that_does_not_start_is_told(
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(run_lock.RunLockError, match="did not start"):
         run_lock.take(str(tmp_path / "run.lock"), "dc1", runs().pid, COMMAND)
+
+
+def test_a_folder_that_cannot_be_made_is_no_run_that_holds_the_lock(runs: Start) -> None:
+    began = time.monotonic()
+    with pytest.raises(FileNotFoundError):
+        run_lock.take("/proc/nothing/run.lock", "dc1", runs().pid, COMMAND)
+    assert time.monotonic() - began < run_lock.DYING_SECONDS
+
+
+def test_a_folder_that_goes_at_this_very_moment_is_made_again(
+    tmp_path: Path, runs: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state" / "run.lock"
+    make, made = os.makedirs, []
+
+    def made_and_gone(folder: str, exist_ok: bool) -> None:
+        make(folder, exist_ok=exist_ok)
+        made.append(folder)
+        if len(made) == 1:
+            os.rmdir(folder)
+
+    monkeypatch.setattr(os, "makedirs", made_and_gone)
+    run_lock.take(str(path), "dc1", runs().pid, COMMAND)
+    assert len(made) == 2
