@@ -36,7 +36,7 @@ def load(name: str) -> t.Any:
 
 errors, fields, listings = map(load, ("errors", "fields", "listings"))
 bandwidth, devices, disks = map(load, ("vm.bandwidth", "vm.devices", "vm.disks"))
-model, planner, settings = map(load, ("vm.model", "vm.planner", "vm.settings"))
+model, planner, settings = map(load, ("vm.model", "vm.plan", "vm.settings"))
 medium_model, medium_planner, medium_reader = map(
     load, ("medium.model", "medium.plan", "medium.read")
 )

@@ -33,7 +33,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     wait as waiting,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan_data import (
     DesiredVm,
 )
 

@@ -32,7 +32,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.
     SerialPort,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.model import Vm
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan_data import (
     DesiredVm,
 )
 

@@ -52,11 +52,11 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.
     wanted_wait,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+    plan_vm,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan_data import (
     DesiredVm,
     VmPlan,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.planner import (
-    plan_vm,
 )
 
 

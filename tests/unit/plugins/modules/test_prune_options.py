@@ -39,9 +39,11 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.net
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     model,
-    planner,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    plan as planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan_data import (
     DesiredVm,
 )
 from ansible_collections.virtual.datacenter.plugins.modules import (

@@ -42,10 +42,12 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.med
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     apply,
     model,
-    planner,
     power,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
+    plan as planner,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan_data import (
     DesiredVm,
     VmPlan,
 )

@@ -30,10 +30,10 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
     settings as hardware,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan import (
-    DesiredVm,
-)
-from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.planner import (
     plan_vm,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.plan_data import (
+    DesiredVm,
 )
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
