@@ -210,7 +210,7 @@ actions:
       returned: always
   sample:
     - action: start
-      text: start power
+      text: start machine 'lb01'
       command: []
 error_code:
   description: Name of the kind of error, in capital letters.
@@ -402,6 +402,8 @@ class Task(change.Task):
             self.planned = machine.plan_present(
                 actual, wanted, params["state"], params["force"], params["allow_power_cycle"]
             )
+        words = state.told(self.planned.actions, machine.WORDS, params["name"])
+        self.planned = replace(self.planned, actions=words)
         return self.planned
 
     def carry_out(self, plan: machine.Plan) -> None:
@@ -433,10 +435,12 @@ class AllMachines(change.Task):
             before[name] = actual.power
             planned = machine.plan_absent(actual).actions
             self.steps += [(host, action) for action in planned]
-            actions += [replace(action, text=f"{name}: {action}") for action in planned]
+            actions += state.told(planned, machine.WORDS, name)
             if not planned and not self.looked:
                 # The kernel may give them free a little later: nobody waits for that.
-                actions.append(state.Action("remove", f"{name}: remove control groups"))
+                actions.append(
+                    state.Action("remove", f"remove the control groups of machine '{name}'")
+                )
         self.looked = True
         return state.Plan(before, {}, actions)
 

@@ -174,7 +174,7 @@ actions:
       returned: always
   sample:
     - action: create
-      text: create bridge br-edge
+      text: make bridge br-edge in the network of data center 'lab'
       command: []
 error_code:
   description: Name of the kind of error, in capital letters.
@@ -203,7 +203,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab import names, state
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab import names, network, state
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import (
     LabNetwork,
@@ -256,7 +256,7 @@ class Task(change.Task):
         """Read the network and plan from it; what is in the way is an error."""
         actual = self.lab.read()
         wanted = self.lab.wanted() if self.present else {}
-        actions = state.plan(actual, wanted)
+        actions = state.told(state.plan(actual, wanted), network.WORDS, self.params["datacenter"])
         if self.present:
             self.lab.check_ports()
         elif actions and not self.check_mode:

@@ -18,6 +18,19 @@ STOPPED = "stopped"
 LEFT_OVER = "processes without their machine"
 POWER = "power"
 CONFIG = "config"
+WORDS = {
+    "create directory": "make the folder {thing} of machine '{name}'",
+    "change directory": "complete the folder {thing} of machine '{name}'",
+    "remove directory": "remove machine '{name}' with its folder {thing}",
+    "create config": "write the definition of machine '{name}'",
+    "change config": "change the definition of machine '{name}'",
+    "create seed": "write {thing} into the cloud-init seed of machine '{name}'",
+    "change seed": "change {thing} in the cloud-init seed of machine '{name}'",
+    "remove seed": "remove {thing} from the cloud-init seed of machine '{name}'",
+    "start power": "start machine '{name}'",
+    "stop power": "shut machine '{name}' down",
+    "kill power": "cut the power of machine '{name}'",
+}
 CHANGING_STATES = frozenset({"STARTING", "STOPPING", "ABORTING", "FREEZING"})
 
 

@@ -36,6 +36,28 @@ SETTINGS = {
 }
 BRIDGE_OPTIONS = ["forward_delay", "0", "stp_state", "0", "mcast_snooping", "0"]
 BRIDGE = "up, forward_delay 0, stp_state 0, mcast_snooping 0"
+WORDS = {
+    "create directory": "make the folder {thing} of the network of data center '{name}'",
+    "remove directory": "remove the folder {thing} of the network of data center '{name}'",
+    "create namespace": "make the network namespace {thing} of data center '{name}'",
+    "change namespace": "isolate the network namespace {thing} of data center '{name}' again",
+    "remove namespace": "remove the network namespace {thing} of data center '{name}'",
+    "create bridge": "make bridge {thing} in the network of data center '{name}'",
+    "change bridge": "repair bridge {thing} in the network of data center '{name}'",
+    "remove bridge": "remove bridge {thing} from the network of data center '{name}'",
+    "create cable": "lay the cable between data center '{name}' and the world outside",
+    "change cable": "repair the cable between data center '{name}' and the world outside",
+    "remove cable": "remove the cable between data center '{name}' and the world outside",
+    "create addresses": "give the world outside of data center '{name}' its addresses",
+    "change addresses": "correct the addresses of the world outside of data center '{name}'",
+    "remove addresses": "take the addresses from the world outside of data center '{name}'",
+    "create service dhcp": "start DHCP and DNS on the uplink of data center '{name}'",
+    "change service dhcp": "restart DHCP and DNS on the uplink of data center '{name}'",
+    "remove service dhcp": "stop DHCP and DNS on the uplink of data center '{name}'",
+    "create service ports": "publish ports of data center '{name}' on 127.0.0.1",
+    "change service ports": "publish ports of data center '{name}' on 127.0.0.1 anew",
+    "remove service ports": "publish no port of data center '{name}' any more",
+}
 ISOLATED = "isolated"
 NO_CABLE = "down"
 

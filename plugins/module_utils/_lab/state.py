@@ -11,14 +11,17 @@ cannot disagree.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 
 
 @dataclass(frozen=True)
 class Action(change.Action):
-    """One step; its kind is create, change or remove, and thing is a key of the state."""
+    """One step; its kind is create, change or remove, and thing is a key of the state.
+
+    Until `told` has given it the words of its module, its text is those two.
+    """
 
     thing: str = ""
 
@@ -47,6 +50,16 @@ def plan(actual: Mapping[str, str], wanted: Mapping[str, str]) -> list[Action]:
         elif actual[thing] != value:
             actions.append(step("change", thing))
     return actions
+
+
+def told(actions: Sequence[Action], words: Mapping[str, str], name: str) -> list[Action]:
+    """The same actions in sentences; the words are for a verb with a thing or kind of thing."""
+    found = []
+    for action in actions:
+        kind, _space, thing = action.thing.partition(" ")
+        sentence = words.get(f"{action.kind} {action.thing}") or words[f"{action.kind} {kind}"]
+        found.append(replace(action, text=sentence.format(name=name, thing=thing)))
+    return found
 
 
 def as_text(state: Mapping[str, str]) -> str:

@@ -166,21 +166,27 @@ def damage_ports(root: str) -> None:
 @pytest.mark.parametrize(
     ("damage", "actions"),
     [
-        (damage_bridge, ["create bridge br-edge"]),
-        (damage_bridge_options, ["change bridge br-edge"]),
-        (damage_cable, ["change cable uplink"]),
-        (damage_cable_end, ["create cable uplink", "create addresses outside"]),
+        (damage_bridge, [f"make bridge br-edge in the network of data center '{NAME}'"]),
+        (damage_bridge_options, [f"repair bridge br-edge in the network of data center '{NAME}'"]),
+        (damage_cable, [f"repair the cable between data center '{NAME}' and the world outside"]),
+        (
+            damage_cable_end,
+            [
+                f"lay the cable between data center '{NAME}' and the world outside",
+                f"give the world outside of data center '{NAME}' its addresses",
+            ],
+        ),
         (
             damage_outside,
             [
-                f"create namespace vdc-{NAME}-outside",
-                "change cable uplink",
-                "create addresses outside",
-                "change service dhcp",
+                f"make the network namespace vdc-{NAME}-outside of data center '{NAME}'",
+                f"repair the cable between data center '{NAME}' and the world outside",
+                f"give the world outside of data center '{NAME}' its addresses",
+                f"restart DHCP and DNS on the uplink of data center '{NAME}'",
             ],
         ),
-        (damage_dhcp, ["create service dhcp"]),
-        (damage_ports, ["create service ports"]),
+        (damage_dhcp, [f"start DHCP and DNS on the uplink of data center '{NAME}'"]),
+        (damage_ports, [f"publish ports of data center '{NAME}' on 127.0.0.1"]),
     ],
 )
 def test_only_the_damage_is_repaired(root: str, damage: Any, actions: list[str]) -> None:
@@ -247,7 +253,7 @@ def test_a_machine_from_nothing_to_nothing(root: str, definition: dict[str, Any]
         machine(root, **definition)
     assert error.value.error_code == "NETWORK_MISSING"
     network(root)
-    assert machine(root, **definition)["actions"][-1] == "start power"
+    assert machine(root, **definition)["actions"][-1] == "start machine 'one'"
     assert machine(root, **definition)["actions"] == []
     with pytest.raises(TaskError) as error:
         network(root, state="absent")
@@ -266,8 +272,10 @@ def test_a_machine_from_nothing_to_nothing(root: str, definition: dict[str, Any]
     )
     # A power cut loses nothing that was written.
     inside(root, "sh", "-c", "echo kept >/etc/kept; echo kept >/var/lib/etcd/kept; sync")
-    assert machine(root, state="stopped", force=True)["actions"] == ["kill power"]
-    assert machine(root, state="started")["actions"] == ["start power"]
+    assert machine(root, state="stopped", force=True)["actions"] == [
+        "cut the power of machine 'one'"
+    ]
+    assert machine(root, state="started")["actions"] == ["start machine 'one'"]
     assert inside(root, "cat", "/etc/kept", "/var/lib/etcd/kept") == "kept\nkept\n"
     assert machine(root, state="absent")["changed"]
     assert machine(root, state="absent")["actions"] == []
@@ -288,7 +296,7 @@ def test_a_machine_without_its_monitor_is_started_again(
     assert monitors
     for pid in monitors:
         os.kill(pid, signal.SIGKILL)
-    assert machine(root, **definition)["actions"][-1] == "start power"
+    assert machine(root, **definition)["actions"][-1] == "start machine 'one'"
     assert init_of(root) != before
 
 
@@ -299,7 +307,10 @@ def test_a_machine_of_a_network_that_is_gone_is_started_again(
     machine(root, **definition)
     subprocess.run(["ip", "netns", "del", f"vdc-{NAME}"], check=True)
     network(root)
-    assert machine(root, **definition)["actions"] == ["kill power", "start power"]
+    assert machine(root, **definition)["actions"] == [
+        "cut the power of machine 'one'",
+        "start machine 'one'",
+    ]
     assert machine(root, **definition)["actions"] == []
 
 
@@ -312,13 +323,13 @@ def test_a_new_definition_waits_for_the_next_start(root: str, definition: dict[s
         "nics": [*definition["nics"], {"number": 2, "mac": "02:00:5e:00:53:02", "kind": "nat"}],
     }
     changed = machine(root, **more)
-    assert changed["actions"] == ["change config"]
+    assert changed["actions"] == ["change the definition of machine 'one'"]
     assert changed["machine"]["restart_required"]
     again = machine(root, **more)
     assert (again["actions"], again["machine"]["restart_required"]) == ([], True)
     assert init_of(root) == init
     cycled = machine(root, allow_power_cycle=True, force=True, **more)
-    assert cycled["actions"] == ["kill power", "start power"]
+    assert cycled["actions"] == ["cut the power of machine 'one'", "start machine 'one'"]
     assert not cycled["machine"]["restart_required"]
     assert "02:00:5e:00:53:02" in inside(root, "cat", "/sys/class/net/eth1/address")
 
@@ -362,6 +373,8 @@ def test_a_shutdown_is_clean(root: str, definition: dict[str, Any]) -> None:
     # It ends by itself, long before the module would cut its power.
     patience = 300
     began = time.monotonic()
-    assert machine(root, state="stopped", timeout=patience)["actions"] == ["stop power"]
+    assert machine(root, state="stopped", timeout=patience)["actions"] == [
+        "shut machine 'one' down"
+    ]
     assert time.monotonic() - began < patience
     assert machine(root, state="stopped")["actions"] == []

@@ -15,6 +15,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     machine,
     machine_host,
     modules,
+    state,
 )
 
 DEFINITION = lxc.Definition(
@@ -114,6 +115,33 @@ def test_seed_files_come_and_go() -> None:
 )
 def test_absent(actual: machine.Actual, actions: list[str]) -> None:
     assert [str(action) for action in machine.plan_absent(actual).actions] == actions
+
+
+def test_each_action_is_told_in_a_sentence_that_names_its_machine() -> None:
+    other = machine.Actual({**dict.fromkeys(WANTED, "old"), "seed extra": "x"}, machine.RUNNING)
+    plans = [
+        machine.plan_present(NOTHING, WANTED, "started", False, False),
+        machine.plan_present(other, WANTED, "started", False, True),
+        machine.plan_absent(RUNNING),
+    ]
+    texts = [str(a) for plan in plans for a in state.told(plan.actions, machine.WORDS, "gate01")]
+    folder, whose = DEFINITION.directory, "machine 'gate01'"
+    assert texts == [
+        f"make the folder {folder} of {whose}",
+        f"write the definition of {whose}",
+        f"write meta-data into the cloud-init seed of {whose}",
+        f"write user-data into the cloud-init seed of {whose}",
+        f"start {whose}",
+        f"remove extra from the cloud-init seed of {whose}",
+        f"complete the folder {folder} of {whose}",
+        f"change the definition of {whose}",
+        f"change meta-data in the cloud-init seed of {whose}",
+        f"change user-data in the cloud-init seed of {whose}",
+        f"shut {whose} down",
+        f"start {whose}",
+        f"cut the power of {whose}",
+        f"remove {whose} with its folder {folder}",
+    ]
 
 
 def test_the_plan_leads_to_the_wanted_state() -> None:

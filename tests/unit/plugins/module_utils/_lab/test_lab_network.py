@@ -101,6 +101,22 @@ def test_what_is_damaged_is_repaired(thing: str, value: str) -> None:
     assert [str(action) for action in actions] == [f"change {thing}"]
 
 
+def test_each_action_is_told_in_a_sentence_that_names_its_data_center() -> None:
+    all_of_it = wanted(["br-edge", "br-control"])
+    damaged = dict.fromkeys(all_of_it, "damaged")
+    # A folder is there or not.
+    damaged[f"directory {RUN}"] = all_of_it[f"directory {RUN}"]
+    plans = [state.plan({}, all_of_it), state.plan(damaged, all_of_it), state.plan(all_of_it, {})]
+    texts = [str(a) for plan in plans for a in state.told(plan, network.WORDS, "h3")]
+    assert len(texts) == len(set(texts)) == 3 * len(all_of_it) - 1
+    assert all("data center 'h3'" in text for text in texts)
+    assert texts[:2] == [
+        f"make the folder {RUN} of the network of data center 'h3'",
+        "make the network namespace vdc-h3 of data center 'h3'",
+    ]
+    assert texts[-1] == f"remove the folder {RUN} of the network of data center 'h3'"
+
+
 def test_a_bridge_with_other_options_shows() -> None:
     links = network.read_links(recorded("iproute2-6.1-inside-link.json"))
     links["br-edge"]["linkinfo"]["info_data"]["stp_state"] = 1
