@@ -18,6 +18,9 @@ description:
     its files again.
   - A run may be killed at any moment. Before a file is written, a mark below C(/run) says which
     services do not have it yet, and the next run brings it into use. Handlers would forget it.
+  - Runs of root on one machine wait for one another, so that each compares what is really there.
+    Check mode does not wait. Runs of other users, who cannot bring services into use, do not
+    either.
   - Missing parent folders are made. The files belong to who runs the module.
   - Contents do not get into the machine's journal, nor into the result's C(invocation).
 author:
@@ -117,7 +120,8 @@ options:
         default: 60
   timeout_seconds:
     description:
-      - How long each command may take, be it a validator, a live check or systemctl.
+      - How long each command may take, be it a validator, a live check or systemctl, and how long
+        another run on the same machine is waited for.
     type: int
     default: 120
 """
@@ -199,10 +203,12 @@ error_code:
   sample: REJECTED
 """
 
+import contextlib
 import tempfile
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._config_files import lock
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.command import Runner
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.files import File
 from ansible_collections.virtual.datacenter.plugins.module_utils._config_files.services import (
@@ -294,7 +300,10 @@ def main() -> None:
     """Entry point."""
     module = QuietModule(argument_spec=SPEC, supports_check_mode=True)
     invocation = module.without_contents()
-    with change.failures(module, invocation=invocation):
+    seconds = module.params["timeout_seconds"]
+    # Before anything is read: what is compared is what the run before has left.
+    alone = contextlib.nullcontext() if module.check_mode else lock.alone(seconds)
+    with change.failures(module, invocation=invocation), alone:
         differing, services = apply(module)
     actions = [change.Action("write", f"write {file.path}") for file in differing]
     outcome = change.Outcome(None, None, (*actions, *services.actions()), module.check_mode)

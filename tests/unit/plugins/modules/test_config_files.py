@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +58,51 @@ def test_write_and_again(run: Run, tmp_path: Path) -> None:
     again = run(first, second)
     assert not again["changed"] and again["changed_paths"] == []
     assert sorted(os.listdir(tmp_path)) == ["b", "new"]
+
+
+@pytest.fixture
+def held(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Another run of root has the machine to itself; closed, it has ended."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    handle = os.open(Path(pending.FOLDER).parent / "config_files.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    yield handle
+    with contextlib.suppress(OSError):
+        os.close(handle)
+
+
+def test_what_another_run_has_written_meanwhile_is_read(
+    run: Run, tmp_path: Path, held: int
+) -> None:
+    (tmp_path / "a").write_text("old", encoding="utf-8")
+
+    def end() -> None:
+        (tmp_path / "a").write_text("new", encoding="utf-8")
+        os.close(held)
+
+    other = threading.Timer(0.5, end)
+    other.start()
+    done = run({"path": str(tmp_path / "a"), "content": "new"})
+    other.join()
+    assert (done["changed"], done["diff"]) == (False, [])
+
+
+def test_a_run_that_does_not_end_is_named(run: Run, tmp_path: Path, held: int) -> None:
+    desired = {"path": str(tmp_path / "a"), "content": "new"}
+    refused = run(desired, timeout_seconds=1, ok=False)
+    assert refused["error_code"] == "BUSY"
+    assert f"process {os.getpid()} (" in refused["msg"]
+    assert "within 1 s (option timeout_seconds)" in refused["msg"]
+    assert os.listdir(tmp_path) == []
+    # A dry run changes nothing, so it does not wait.
+    assert run(desired, check=True, timeout_seconds=1)["changed"]
+
+
+def test_who_is_not_root_does_not_wait(
+    run: Run, tmp_path: Path, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert run({"path": str(tmp_path / "a"), "content": "new"}, timeout_seconds=1)["changed"]
 
 
 def test_only_the_mode(run: Run, tmp_path: Path) -> None:
