@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The example inventories for VirtualBox pass preflight as soon as there is an image.
+"""The example inventories pass preflight, those for VirtualBox as soon as there is an image.
 
 Not even a driver is needed: test machines have none.
 """
@@ -15,19 +15,52 @@ import datacenter
 import pytest
 
 
-def preflight(inventory: Path, image: Path) -> datacenter.Run:
+def run(inventory: Path, *variables: str) -> datacenter.Run:
     return datacenter.run(
         [
             str(datacenter.BIN / "ansible-playbook"),
             "-i",
             str(inventory),
             str(datacenter.ROOT / "playbooks" / "preflight.yml"),
-            "-e",
-            f"datacenter_base_medium={image}",
-            "-e",
-            "datacenter_virtualbox_driver_required=false",
+            *(word for variable in variables for word in ("-e", variable)),
         ]
     )
+
+
+def preflight(inventory: Path, image: Path) -> datacenter.Run:
+    return run(
+        inventory,
+        f"datacenter_base_medium={image}",
+        "datacenter_virtualbox_driver_required=false",
+    )
+
+
+SIX_LINES = datacenter.ROOT / "examples" / "six_lines" / "datacenter.yml"
+
+
+def test_six_lines_pass_preflight() -> None:
+    ports = (
+        f"datacenter_ssh_port={datacenter.SSH_PORT}",
+        f"datacenter_api_port={datacenter.API_PORT}",
+    )
+    run(SIX_LINES, *ports).unchanged()
+
+
+def test_six_lines_for_virtualbox_pass_preflight(tmp_path: Path) -> None:
+    file, image = tmp_path / "six_lines.yml", tmp_path / "image.raw"
+    text = SIX_LINES.read_text("utf-8").replace("provider: lab", "provider: virtualbox")
+    file.write_text(text, encoding="utf-8")
+    image.write_bytes(bytes(1 << 20))
+    preflight(file, image).unchanged()
+
+
+def test_six_lines_with_a_mistake_end_with_its_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "six_lines.yml"
+    text = SIX_LINES.read_text("utf-8").replace("control_planes: 3", "control_planes: 2")
+    file.write_text(text, encoding="utf-8")
+    refused = run(file)
+    assert refused.code != 0
+    assert "The number of control planes is odd" in " ".join(refused.output.split())
 
 
 @pytest.mark.parametrize("name", ["virtualbox", "virtualbox_small"])

@@ -1,0 +1,187 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: datacenter
+short_description: A whole data center as inventory, from a file of six lines
+version_added: 0.1.0
+author:
+  - The virtual.datacenter contributors (@virtual-datacenter)
+description:
+  - Makes the inventory of a data center from its name and how many machines of each kind it has.
+    There are the machines, their groups, segments, addresses and sizes, the connection variables,
+    and the host that holds the machines.
+  - The address of a machine follows from its kind and its number. A machine that is added or taken
+    away never moves another.
+  - There is always one gateway. It is called C(gate01). The others are C(lb01), C(cp01),
+    C(worker01) and so on.
+  - The host of the machines is C(workstation), which is the machine that Ansible runs on. Where it
+    is another one, C(ansible_connection) and C(ansible_host) say so in C(group_vars) or
+    C(host_vars) as for every host, and C(datacenter_ssh_proxy_command) says how its ports are
+    reached.
+  - Everything can be overridden in C(group_vars) and C(host_vars) beside the file, as usual. Only
+    C(machine_address) is a variable of each host, all others are variables of groups. So
+    C(group_vars/all.yml) overrides all but that, and C(host_vars/worker01.yml) overrides that too.
+  - A failure is an error that ends the run, where Ansible alone would go on with an empty
+    inventory. So is an option that this plugin does not know.
+  - What the inventory says is checked by the layer preflight, as for every other inventory.
+extends_documentation_fragment:
+  - constructed
+requirements:
+  - netaddr (Python) on the controller.
+options:
+  plugin:
+    description: Marks a file as configuration of this plugin. The name of the file ends with
+      C(.yml) or C(.yaml).
+    type: str
+    required: true
+    choices: [virtual.datacenter.datacenter]
+  name:
+    description: The name of the data center (C(datacenter_name)), 1 to 31 lower-case letters,
+      digits and hyphens that begin with a letter.
+    type: str
+    required: true
+  provider:
+    description:
+      - What makes a machine real (C(datacenter_provider)).
+      - With V(lab) the machines are system containers on this host, with V(virtualbox) they are
+        virtual machines.
+    type: str
+    choices: [lab, virtualbox]
+    default: virtualbox
+  load_balancers:
+    description:
+      - How many load balancers there are, from 0 to 189. With one or more there is a floating IP.
+    type: int
+    default: 0
+  control_planes:
+    description:
+      - How many control planes Kubernetes has, from 0 to 189. It is an odd number, and they need a
+        load balancer.
+    type: int
+    default: 0
+  workers:
+    description: How many workers Kubernetes has, from 0 to 189.
+    type: int
+    default: 0
+  servers:
+    description: Kept for machines of other kinds. This version of the collection has none, so only
+      an empty list is accepted.
+    type: list
+    elements: raw
+    default: []
+  network:
+    description:
+      - The IPv4 network that the segments are cut from, with a prefix of at most 21.
+      - The segments have 256 addresses each. C(edge) is the second such part of the network,
+        C(control) the third, and C(worker) the fourth.
+    type: str
+    default: 10.70.0.0/16
+  vars:
+    description: Variables for all hosts. C(group_vars/all.yml) beside the file overrides them.
+    type: dict
+    default: {}
+seealso:
+  - ref: ansible_collections.virtual.datacenter.datacenter_role
+    description: Says what the variables C(datacenter_...) and C(machine_...) mean.
+"""
+
+EXAMPLES = r"""
+# datacenter.yml: eight machines on this host
+plugin: virtual.datacenter.datacenter
+name: demo
+provider: lab
+load_balancers: 2
+control_planes: 3
+workers: 2
+---
+# The smallest one with Kubernetes, on VirtualBox, beside a data center that has the usual network
+plugin: virtual.datacenter.datacenter
+name: small
+provider: virtualbox
+load_balancers: 1
+control_planes: 1
+workers: 1
+network: 10.80.0.0/16
+vars:
+  datacenter_base_medium: /srv/images/debian-13-base.vdi
+  datacenter_ssh_port: 2223
+  datacenter_api_port: 6444
+---
+# Further groups, by the variables of the machines
+plugin: virtual.datacenter.datacenter
+name: demo
+load_balancers: 2
+control_planes: 3
+workers: 2
+keyed_groups:
+  - key: machine_segment
+    prefix: segment
+groups:
+  first: inventory_hostname.endswith('01')
+"""
+
+import typing as t
+
+from ansible import constants
+from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible_collections.virtual.datacenter.plugins.plugin_utils import datacenter_inventory
+
+
+class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
+    """A data center as hosts and groups."""
+
+    NAME = "virtual.datacenter.datacenter"
+    # Templates come from this collection and from the user's own file.
+    trusted_by_default = True
+
+    def verify_file(self, path: str) -> bool:
+        return bool(super().verify_file(path)) and path.endswith((".yml", ".yaml"))
+
+    def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
+        super().parse(inventory, loader, path, cache)
+        given = loader.load_from_file(path, cache="none")
+        if not isinstance(given, dict) or given.get("plugin") != self.NAME:
+            raise AnsibleParserError(f"{path} is not the configuration of {self.NAME}")
+        try:
+            known = constants.config.get_configuration_definitions("inventory", self._load_name)
+            problems = datacenter_inventory.option_problems(given, known)
+            if problems:
+                raise AnsibleParserError(" ".join(problems))
+            self._read_config_data(path)
+            self._fill()
+        except AnsibleError:
+            # Ansible alone would warn, and go on with an empty inventory.
+            constants.INVENTORY_ANY_UNPARSED_IS_FAILED = True
+            raise
+
+    def _fill(self) -> None:
+        made = datacenter_inventory.make(
+            self.get_option("name"),
+            self.get_option("provider"),
+            {kind.option: self.get_option(kind.option) for kind in datacenter_inventory.KINDS},
+            self.get_option("network"),
+            self.get_option("vars"),
+        )
+        for group in made.groups:
+            self.inventory.add_group(group)
+        for group, children in made.children.items():
+            for child in children:
+                self.inventory.add_child(group, child)
+        for group, variables in made.groups.items():
+            for key, value in variables.items():
+                self.inventory.set_variable(group, key, value)
+        for host, (group, variables) in made.hosts.items():
+            self.inventory.add_host(host, group)
+            for key, value in variables.items():
+                self.inventory.set_variable(host, key, value)
+        strict = self.get_option("strict")
+        for host in made.hosts:
+            variables = {**made.of_host(host), "inventory_hostname": host}
+            self._set_composite_vars(self.get_option("compose"), variables, host, strict)
+            self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict)
+            self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict)

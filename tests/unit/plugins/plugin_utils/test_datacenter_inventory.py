@@ -1,0 +1,190 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory of six lines as pure functions: what is made, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.virtual.datacenter.plugins.plugin_utils import datacenter_inventory as made
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.address import address_plan
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.inventory import (
+    inventory_machines,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+OPTIONS = (
+    "plugin",
+    "name",
+    "provider",
+    "load_balancers",
+    "control_planes",
+    "workers",
+    "servers",
+    "network",
+    "vars",
+)
+GOOD: dict[str, Any] = {"plugin": "virtual.datacenter.datacenter", "name": "demo"}
+COUNTS = {"load_balancers": 2, "control_planes": 3, "workers": 2}
+
+
+def inventory(network: str = "10.70.0.0/16", **counts: int) -> made.Inventory:
+    return made.make("demo", "lab", {**COUNTS, **counts}, network, {})
+
+
+def addresses(found: made.Inventory) -> dict[str, str]:
+    return {name: own["machine_address"] for name, (_group, own) in found.hosts.items() if own}
+
+
+def problems_of(found: made.Inventory) -> list[str]:
+    """What the address plan says of it."""
+    hostvars = {name: found.of_host(name) for name in found.hosts}
+    groups = {
+        group: [name for name, (mine, _own) in found.hosts.items() if mine == group]
+        for group in found.groups
+    }
+    machines = [name for name in found.hosts if name != made.MACHINE_HOST]
+    defaults = {"cpus": 2, "memory_mb": 2048, "host": made.MACHINE_HOST}
+    config = {
+        "name": "demo",
+        "domain": "dc.internal",
+        "floating_ip": found.groups["all"].get("datacenter_floating_ip"),
+        "segments": found.groups["all"]["datacenter_segments"],
+        "machines": inventory_machines(machines, hostvars, groups, defaults),
+        "reserved_ranges": {},
+        "host_networks": [],
+        "host_memory_mb": {},
+    }
+    return list(address_plan(config)["problems"])
+
+
+def test_addresses_follow_from_kind_and_number() -> None:
+    assert addresses(inventory()) == {
+        "lb01": "10.70.1.11",
+        "lb02": "10.70.1.12",
+        "cp01": "10.70.2.11",
+        "cp02": "10.70.2.12",
+        "cp03": "10.70.2.13",
+        "worker01": "10.70.3.11",
+        "worker02": "10.70.3.12",
+    }
+
+
+@given(
+    st.fixed_dictionaries({kind.option: st.integers(0, made.MOST) for kind in made.KINDS}),
+    st.sampled_from(made.KINDS),
+)
+def test_a_machine_more_moves_no_other(counts: dict[str, int], kind: made.Kind) -> None:
+    fewer = {**counts, kind.option: max(counts[kind.option] - 1, 0)}
+    less, more = inventory(**fewer), inventory(**counts)
+    assert addresses(less).items() <= addresses(more).items()
+    assert less.hosts.items() <= more.hosts.items()
+    assert less.groups["all"]["datacenter_segments"] == more.groups["all"]["datacenter_segments"]
+
+
+@given(
+    st.integers(1, made.MOST),
+    st.integers(0, (made.MOST - 1) // 2),
+    st.integers(0, made.MOST),
+    st.sampled_from(["10.70.0.0/16", "10.0.0.0/8", "192.168.8.0/21", "172.20.248.0/21"]),
+)
+def test_the_plan_accepts_whatever_has_odd_control_planes(
+    balancers: int, half: int, workers: int, network: str
+) -> None:
+    found = inventory(
+        network, load_balancers=balancers, control_planes=2 * half + 1, workers=workers
+    )
+    assert problems_of(found) == []
+
+
+def test_a_data_center_of_a_gateway_alone_has_no_floating_ip() -> None:
+    found = inventory(load_balancers=0, control_planes=0, workers=0)
+    assert list(found.hosts) == [made.MACHINE_HOST, "gate01"]
+    assert "datacenter_floating_ip" not in found.groups["all"]
+    assert problems_of(found) == []
+
+
+def test_only_addresses_belong_to_single_hosts() -> None:
+    found = inventory()
+    assert {key for _group, own in found.hosts.values() for key in own} == {"machine_address"}
+
+
+def test_what_only_the_lab_needs_is_in_no_other_data_center() -> None:
+    found = made.make("demo", "virtualbox", COUNTS, "10.70.0.0/16", {})
+    assert found.groups["kubernetes"] == {}
+    assert "datacenter_upstream_dns" not in found.groups["all"]
+
+
+def test_variables_of_the_file_win_over_what_is_made() -> None:
+    variables = {"datacenter_upstream_dns": ["192.0.2.1"], "more": 1}
+    found = made.make("demo", "lab", COUNTS, "10.70.0.0/16", variables)
+    assert found.of_host("cp01")["datacenter_upstream_dns"] == ["192.0.2.1"]
+    assert found.of_host("cp01")["more"] == 1
+
+
+def test_six_lines_are_right() -> None:
+    text = {kind.option: str(COUNTS[kind.option]) for kind in made.KINDS}
+    for counts in (COUNTS, text, {}):
+        more = {"provider": "lab", "servers": [], "network": "10.80.0.0/16", "vars": {"a": 1}}
+        assert made.option_problems({**GOOD, **counts, **more}, OPTIONS) == []
+
+
+@pytest.mark.parametrize(
+    ("given_options", "sentence"),
+    [
+        (
+            {"worker": 2},
+            "The options are control_planes, load_balancers, name, network, plugin, provider,"
+            " servers, vars, workers: found worker. Change worker to workers.",
+        ),
+        ({"xyzzy": 2}, "found xyzzy. Change or remove xyzzy."),
+        (
+            {"name": "Demo"},
+            "The name of a data center is 1 to 31 lower-case letters, digits and hyphens and begins"
+            " with a letter: found 'Demo'. Change name.",
+        ),
+        ({"name": None}, "begins with a letter: none is given. Change name."),
+        ({"name": 7}, "found 7. Change name."),
+        ({"name": "demo\n"}, "found 'demo\\n'. Change name."),
+        (
+            {"provider": "cloud"},
+            "The provider of machines is lab or virtualbox: found 'cloud'. Change provider.",
+        ),
+        (
+            {"workers": "two"},
+            "How many machines of a kind there are is a whole number from 0 to 189: found 'two'."
+            " Change workers.",
+        ),
+        ({"workers": 190}, "from 0 to 189: found 190. Change workers."),
+        ({"workers": -1}, "from 0 to 189: found -1. Change workers."),
+        ({"load_balancers": True}, "from 0 to 189: found True. Change load_balancers."),
+        ({"control_planes": [3]}, "from 0 to 189: found [3]. Change control_planes."),
+        ({"control_planes": 1.5}, "from 0 to 189: found 1.5. Change control_planes."),
+        ({"workers": "²"}, "from 0 to 189: found '²'. Change workers."),
+        (
+            {"servers": [{"name": "store01"}]},
+            "The machines of this version are gateway, load balancers, control planes and workers:"
+            " found servers [{'name': 'store01'}]. Change servers to an empty list, or remove it.",
+        ),
+        (
+            {"network": "10.70.0.0/22"},
+            "The network of a data center has room for eight segments of 256 addresses, so its"
+            " prefix is at most 21: found 10.70.0.0/22. Change network.",
+        ),
+        ({"network": "10.70.0.1/16"}, "10.70.0.1/16 has host bits set. Change network."),
+        ({"network": "fd00::/48"}, "network must be an IPv4 network"),
+        ({"network": 5}, "network must be an IPv4 network"),
+        ({"vars": ["a"]}, "Variables are given by name: found ['a']. Change vars."),
+    ],
+)
+def test_each_mistake_gets_its_sentence(given_options: dict[str, Any], sentence: str) -> None:
+    (problem,) = made.option_problems({**GOOD, **given_options}, OPTIONS)
+    assert sentence in problem
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    wrong = {**GOOD, "name": "7", "workers": "x", "wrokers": 2}
+    assert len(made.option_problems(wrong, OPTIONS)) == 3
