@@ -189,7 +189,9 @@ def test_group_vars_and_host_vars_beside_the_file_override_it(tmp_path: Path) ->
         tmp_path,
         group_vars__all={"datacenter_domain": "all.test", "datacenter_upstream_dns": ["192.0.2.1"]},
         group_vars__worker={"machine_memory_mb": 4096, "machine_address": "10.70.3.99"},
+        group_vars__machine_hosts={"ansible_connection": "ssh"},
         host_vars__worker02={"machine_memory_mb": 8192, "machine_address": "10.70.3.77"},
+        host_vars__workstation={"ansible_host": "192.0.2.7"},
     )
     found = listed(path)["_meta"]["hostvars"]
     one, two = found["worker01"], found["worker02"]
@@ -199,6 +201,8 @@ def test_group_vars_and_host_vars_beside_the_file_override_it(tmp_path: Path) ->
     # An address belongs to one machine, so that a group cannot have one.
     assert (one["machine_address"], two["machine_address"]) == ("10.70.3.11", "10.70.3.77")
     assert found["cp01"]["machine_memory_mb"] == 2048
+    host = found["workstation"]
+    assert (host["ansible_connection"], host["ansible_host"]) == ("ssh", "192.0.2.7")
 
 
 def test_further_groups_and_variables_are_composed(tmp_path: Path) -> None:
