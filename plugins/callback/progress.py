@@ -119,6 +119,7 @@ LEFT_OUT = (
     "ansible_loop_var",
     "attempts",
     "changed",
+    "changed_when_result",
     "delta",
     "end",
     "failed",
@@ -142,6 +143,7 @@ class Running:
     waits_for: dict[str, None] = dataclasses.field(default_factory=dict)
     hosts: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     messages: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    tries: dict[str, int] = dataclasses.field(default_factory=dict)
     said: str = ""
 
     @property
@@ -300,20 +302,23 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
         self._done(result, "ignored" if result.task.ignore_unreachable else "unreachable")
 
     def v2_runner_item_on_ok(self, result: t.Any) -> None:
-        self._heard(result, self._get_item_label(result.result))
+        self._item(result)
         self._show("v2_runner_item_on_ok", result)
 
     def v2_runner_item_on_skipped(self, result: t.Any) -> None:
         self._show("v2_runner_item_on_skipped", result)
 
     def v2_runner_item_on_failed(self, result: t.Any) -> None:
-        self._heard(result, self._get_item_label(result.result))
+        self._item(result)
         self._show("v2_runner_item_on_failed", result, failure="FAILED")
 
     def v2_runner_retry(self, result: t.Any) -> None:
         found = result.result
         message = one_line(str(found.get("stderr") or found.get("msg") or ""))
-        attempt = f"attempt {found.get('attempts')} of {found.get('retries')} has failed"
+        # Counted here: Ansible means the next attempt from 2.21 on.
+        tries, host = self._of(result.task).tries, result.host.get_name()
+        tries[host] = tries.get(host, 0) + 1
+        attempt = f"attempt {tries[host]} of {found.get('retries')} has failed"
         self._heard(result, f"{attempt}: {message}" if message else attempt)
         self._only_verbose("v2_runner_retry", result)
 
@@ -358,6 +363,10 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
 
     def _heard(self, result: t.Any, text: t.Any) -> None:
         self._of(result.task).said = one_line(str(text))
+
+    def _item(self, result: t.Any) -> None:
+        self._of(result.task).tries.pop(result.host.get_name(), None)
+        self._heard(result, self._get_item_label(result.result))
 
     def _done(self, result: t.Any, state: str) -> None:
         with self._lock:
