@@ -223,8 +223,9 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
         self._end_play()
         name, self._play, self._play_began = play.get_name().strip(), play, time.monotonic()
         variables = play.get_variable_manager().get_vars(play=play)
-        self._out = set()
-        self._batch = {*variables["ansible_play_batch"]} & {*variables["ansible_play_hosts_all"]}
+        hosts = {*variables["ansible_play_hosts_all"]}
+        # A localhost that no inventory names is in no batch.
+        self._batch, self._out = {*variables["ansible_play_batch"]} & hosts or hosts, set()
         self._play_key = self._times.key(name)
         so_far = self._play_began - self._began
         self._times.begin(self._play_key, so_far)

@@ -211,6 +211,9 @@ MANY = r"""
 - name: Without hosts
   hosts: none
   gather_facts: false
+- name: By itself
+  hosts: localhost
+  gather_facts: false
 - name: Without an answer
   hosts: all
   gather_facts: false
@@ -491,6 +494,7 @@ def test_batches_are_plays_of_their_own() -> None:
     assert end(block(text, "PLAY [In parts] 2", "PLAY [In parts] 1"), "TASK [Part]") == "ok: 2 of 2"
     assert end(block(text, "PLAY [In parts] 1", "PLAY [Freely]"), "TASK [Part]") == "ok"
     assert "\nPLAY [Without hosts] 0 machines, " in text
+    assert "\nPLAY [By itself] 1 machine, " in text
 
 
 def test_hosts_that_go_their_own_way_are_told_by_task() -> None:
