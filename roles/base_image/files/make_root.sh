@@ -148,7 +148,7 @@ read -r -a excludes <<<"${IMAGE_PATH_EXCLUDES:-}"
 # What Debian's packages may be passed on under stays, whatever else of their documentation does not.
 paths=("${excludes[@]/#/--dpkgopt=path-exclude=}" '--dpkgopt=path-include=/usr/share/doc/*/copyright')
 export IMAGE_BUILD=$build
-mmdebstrap --quiet --mode=root --variant=minbase --format=tar --skip=output/dev \
+mmdebstrap --mode=root --variant=minbase --format=tar --skip=output/dev \
   --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Retries "3"' --dpkgopt=force-unsafe-io "${paths[@]}" \
   --include="$(IFS=,; echo "${packages[*]}")" \
   --setup-hook="sh $build/before \"\$1\"" --customize-hook="sh $build/after \"\$1\"" \

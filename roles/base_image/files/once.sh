@@ -19,6 +19,9 @@ rm -rf "$target".build.*
 build=$(mktemp -d "$target.build.XXXXXX")
 chmod 0755 "$build"
 trap 'rm -rf "$build"' EXIT
-bash "$script" "$build"
+# What the script says goes to who waits, too: the callback progress names a file for it.
+log=${VIRTUAL_DATACENTER_PROGRESS:-/dev/null}
+[ -w "$(dirname "$log")" ] || log=/dev/null
+bash "$script" "$build" 2> >(tee --append "$log" >&2)
 trap - EXIT
 mv -T "$build" "$target"

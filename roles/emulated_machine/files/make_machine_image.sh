@@ -15,7 +15,7 @@ mkdir -p "$root"/{dev,proc,sys,run}
 
 # The kernel with the C library that it wants; its modules go to the machine. A mirror may keep a moving suite frozen.
 mirror=$(tar --extract --to-stdout --file "$IMAGE_ROOT/root.tar" ./etc/apt/sources.list | grep -o 'https\?://[^ ]*' | head -n 1)
-mmdebstrap --quiet --mode=root --variant=extract --aptopt='Acquire::Retries "3"' \
+mmdebstrap --mode=root --variant=extract --aptopt='Acquire::Retries "3"' \
   --aptopt='Acquire::Check-Valid-Until "false"' --include=user-mode-linux \
   "$KERNEL_SUITE" "$build/extracted" "$mirror"
 mv "$build/extracted/usr/bin/linux.uml" "$build/linux"

@@ -32,7 +32,7 @@ done
 find "$1/var/cache/apt/archives" -maxdepth 1 -name '*.deb' -exec mv -t "$LAB_BUILD/debs" {} +
 HOOK
 tar --extract --to-stdout --file "$IMAGE_ROOT/root.tar" ./etc/apt/sources.list |
-  mmdebstrap --quiet --mode=root --variant=custom --format=null --aptopt='Acquire::Retries "3"' \
+  mmdebstrap --mode=root --variant=custom --format=null --aptopt='Acquire::Retries "3"' \
     --customize-hook="sh $build/download \"\$1\"" "$IMAGE_SUITE" - -
 rm "$build/download"
 
