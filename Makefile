@@ -1,5 +1,5 @@
 # Thin on purpose: one line a target, no logic. Every target also runs alone.
-.PHONY: setup programs tools host site destroy image test lint unit sanity integration molecule e2e second_leg chaos nightly bench
+.PHONY: setup programs tools host site demo destroy image test lint unit sanity integration molecule e2e second_leg chaos nightly bench
 SCENARIO ?= --all
 
 setup:
@@ -12,6 +12,8 @@ host: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/lab_host.yml
 site: host
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/site.yml
+demo: setup
+	.venv/bin/ansible-playbook -i inventories/lab playbooks/demo_failover.yml -e demo_confirm=lab
 destroy: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/destroy.yml -e destroy_confirm=lab
 image: setup
