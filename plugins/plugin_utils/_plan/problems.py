@@ -9,6 +9,23 @@ from typing import Any
 
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 
+LONGEST = 80
+
+
+def shown(value: Any) -> str:
+    """A value in a sentence: on one line, and not longer than a line."""
+    if value is None:
+        return "nothing"
+    text = str(value) if isinstance(value, (int, float)) else repr(value)
+    if isinstance(value, str):
+        text = repr(str(value))
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def one_line(text: str) -> str:
+    """Text without what would end a line or hide in it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
 
 class Problems:
     """Collects what is wrong, each as one sentence that says which option to change."""
@@ -17,15 +34,21 @@ class Problems:
         self.messages: list[str] = []
 
     def add(self, wanted: str, found: str, change: str) -> None:
-        self.messages.append(f"{wanted}: {found}. Change {change}.")
+        self.take([f"{wanted}: {found}. Change {change}."])
+
+    def take(self, messages: list[str]) -> None:
+        """Add sentences that are whole, each one once."""
+        for message in map(one_line, messages):
+            if message not in self.messages:
+                self.messages.append(message)
 
     def network(self, value: Any, option: str) -> netaddr.IPNetwork | None:
         """The IPv4 network that an option holds; None, and a problem, if it is none."""
         wanted = f"{option} must be an IPv4 network such as 10.70.1.0/24"
         try:
             network = netaddr.IPNetwork(str(value), version=4)
-        except (netaddr.AddrFormatError, ValueError) as error:
-            self.add(wanted, str(error), option)
+        except (netaddr.AddrFormatError, ValueError):
+            self.add(wanted, f"found {shown(value)}", option)
             return None
         if network.ip != network.network:
             self.add(wanted, f"{value} has host bits set", option)
@@ -36,8 +59,8 @@ class Problems:
         """The IPv4 address that an option holds; None, and a problem, if it is none."""
         try:
             return netaddr.IPAddress(str(value), version=4)
-        except (netaddr.AddrFormatError, ValueError) as error:
-            self.add(f"{option} must be an IPv4 address", str(error), option)
+        except (netaddr.AddrFormatError, ValueError):
+            self.add(f"{option} must be an IPv4 address", f"found {shown(value)}", option)
             return None
 
 

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sizes of machines, and the ways between segments that their roles need."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.check_networks import parsed
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
+    Problems,
+    shown,
+)
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.said import (
+    NotWorkedOutError,
+    Said,
+    worked_out,
+)
+from ansible_collections.virtual.datacenter.plugins.plugin_utils.as_list import as_list
+
+FEWEST_CPUS, MOST_CPUS = 1, 64
+LEAST_MEMORY_MB = 256
+MOST_DISKS = 28
+# What kubeadm asks of a control plane, and the name of its check.
+KUBEADM = (("cpus", 2, "NumCPU", "processors"), ("memory_mb", 1700, "Mem", "MB of memory"))
+IGNORED = "k8s_control_plane_ignored_preflight_errors"
+
+
+class Way(NamedTuple):
+    """A connection that machines of one role open to those of another."""
+
+    source: str
+    target: str
+    purpose: str
+
+
+WAYS = (
+    Way("load_balancer", "control_plane", "load balancers pass the API on, tcp 6443"),
+    Way("control_plane", "load_balancer", "control planes ask the floating IP, tcp 6443"),
+    Way("worker", "load_balancer", "workers ask the floating IP, tcp 6443"),
+    Way("control_plane", "worker", "the API asks kubelets, tcp 10250; pods ask pods, udp 8472"),
+    Way("worker", "control_plane", "pods ask pods of other nodes, udp 8472"),
+    Way("control_plane", "control_plane", "control planes share etcd, tcp 2379 and 2380"),
+    Way("worker", "worker", "pods ask pods of other nodes, udp 8472"),
+)
+
+
+def _ignored(variables: Any) -> set[str]:
+    try:
+        names = as_list(worked_out(variables, IGNORED) or [])
+    except (AnsibleFilterError, NotWorkedOutError):
+        return set()
+    return {str(name).lower() for name in names}
+
+
+def check_sizes(said: Said, problems: Problems) -> None:
+    for machine in said.machines:
+        name = machine["name"]
+        if not FEWEST_CPUS <= machine["cpus"] <= MOST_CPUS:
+            problems.add(
+                f"{name} has {FEWEST_CPUS} to {MOST_CPUS} processors",
+                f"found {machine['cpus']}",
+                f"machine_cpus of {name}",
+            )
+        if machine["memory_mb"] < LEAST_MEMORY_MB:
+            problems.add(
+                f"{name} has at least {LEAST_MEMORY_MB} MB of memory",
+                f"found {machine['memory_mb']}",
+                f"machine_memory_mb of {name}",
+            )
+        if machine["role"] == "control_plane":
+            _control_plane(machine, _ignored(said.variables[name]), problems)
+        _disks(machine, problems)
+        if machine["role"] == "gateway":
+            _gateway(machine, said, problems)
+
+
+def _control_plane(machine: dict[str, Any], ignored: set[str], problems: Problems) -> None:
+    for key, least, check, unit in KUBEADM:
+        if machine[key] < least and not {check.lower(), "all"} & ignored:
+            option = f"machine_{key} of {machine['name']}"
+            problems.add(
+                f"A control plane has at least {least} {unit}, kubeadm refuses less",
+                f"{machine['name']} has {machine[key]}",
+                f"{option}, or have the check {check} ignored by {IGNORED}",
+            )
+
+
+def _disks(machine: dict[str, Any], problems: Problems) -> None:
+    name = machine["name"]
+    if len(machine["disks"]) > MOST_DISKS:
+        problems.add(
+            f"{name} has at most {MOST_DISKS} further disks",
+            f"found {len(machine['disks'])}",
+            f"machine_disks of {name}",
+        )
+
+
+def _gateway(machine: dict[str, Any], said: Said, problems: Problems) -> None:
+    """An address of a gateway would be ignored: it is the first of each segment."""
+    if not machine["address"] or not said.right("datacenter_segments"):
+        return
+    networks = [parsed(segment["subnet"]) for segment in said.options["datacenter_segments"]]
+    routers = [str(network[1]) for network in networks if network is not None and network.size > 1]
+    if machine["address"] not in routers:
+        problems.add(
+            f"The gateway {machine['name']} has the first address of each segment",
+            f"found {shown(machine['address'])}",
+            f"machine_address of {machine['name']}: remove it",
+        )
+
+
+def check_ways(said: Said, problems: Problems) -> None:
+    """Segments that do not reach each other although the roles of their machines have to."""
+    if not said.right("datacenter_segments") or not said.of_role("control_plane"):
+        return
+    segments = said.options["datacenter_segments"]
+    # Of two with one name the first counts, as in the plan.
+    reaches = {item["name"]: item.get("reaches") or [] for item in reversed(segments)}
+    missing: dict[tuple[str, str], list[str]] = {}
+    for way in WAYS:
+        sources = {machine["segment"] for machine in said.of_role(way.source)}
+        targets = {machine["segment"] for machine in said.of_role(way.target)}
+        for source in sorted(sources & reaches.keys()):
+            for target in sorted((targets & reaches.keys()) - {source}):
+                if target not in reaches[source]:
+                    missing.setdefault((source, target), []).append(way.purpose)
+    for (source, target), purposes in missing.items():
+        problems.add(
+            f"Segment {source} reaches {target} ({'; '.join(purposes)})",
+            f"it reaches {', '.join(reaches[source]) or 'none'}",
+            f"reaches of segment {source} in datacenter_segments",
+        )
+
+
+def check_machines(said: Said, problems: Problems) -> None:
+    check_sizes(said, problems)
+    check_ways(said, problems)
