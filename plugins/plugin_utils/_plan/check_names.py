@@ -24,6 +24,7 @@ USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}\Z")
 VERSION = re.compile(r"[0-9]+[.][0-9]+[.][0-9]+\Z")
 
 LONGEST_FQDN = 253
+YAML_WORDS = "yes no on off true false null y n"
 # Words that mean something else where the name of a machine is written.
 RESERVED = {
     "localhost": "every machine itself",
@@ -32,9 +33,7 @@ RESERVED = {
     "api": "the floating IP",
     "ignore": "a word of dnsmasq",
     "infinite": "a word of dnsmasq",
-    **dict.fromkeys(
-        ["yes", "no", "on", "off", "true", "false", "null", "y", "n"], "a word of YAML"
-    ),
+    **dict.fromkeys(YAML_WORDS.split(), "a word of YAML"),
     "config": "a file beside the connections of SSH",
     "machines": "a file beside the connections of SSH",
     "all": "a group of Ansible",
@@ -77,6 +76,12 @@ def check_datacenter(said: Said, problems: Problems) -> None:
             "The administrator's name is 1 to 32 lower-case letters, digits, hyphens and"
             " underscores and begins with a letter",
             f"found {shown(user)}",
+            "datacenter_admin_user",
+        )
+    elif user in YAML_WORDS.split():
+        problems.add(
+            "The administrator's name is a name everywhere",
+            f"{user} is a word of YAML",
             "datacenter_admin_user",
         )
     elif user in SYSTEM_USERS.split():

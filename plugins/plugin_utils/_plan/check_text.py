@@ -49,6 +49,10 @@ def unprintable(values: Mapping[str, Any], owner: str, problems: Problems) -> se
     return wrong
 
 
+def _bytes(path: str) -> int:
+    return len(path.encode(errors="replace"))
+
+
 def check_folders(said: Said, problems: Problems) -> None:
     for option in FOLDERS:
         folder = said.options.get(option)
@@ -80,11 +84,11 @@ def check_state(said: Said, problems: Problems) -> None:
         )
     longest = max((machine["name"] for machine in said.machines), key=len, default="")
     socket = f"{folder}/ssh/{longest}"
-    if len(os.fsencode(socket)) > LONGEST_SOCKET:
+    if _bytes(socket) > LONGEST_SOCKET:
         problems.add(
             "SSH keeps a connection in a file of the state folder, whose path has at most"
             f" {LONGEST_SOCKET} characters",
-            f"{shown(socket)} has {len(os.fsencode(socket))}",
+            f"{shown(socket)} has {_bytes(socket)}",
             f"{option} to a shorter path",
         )
 

@@ -12,6 +12,7 @@ groups, `rename` renames them, `groups` sets whole groups.
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.check imp
     checked_inventory,
 )
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[2]
 
 
+@functools.cache
 def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
@@ -43,10 +45,10 @@ class Inventory:
     def __init__(self, example: str = "virtualbox") -> None:
         folder = ROOT / "inventories" / example
         self.options: dict[str, Any] = {
-            name: option.get("default")
+            name: copy.deepcopy(option.get("default"))
             for name, option in SPECIFICATION["inventory"]["options"].items()
         }
-        self.options.update(load(folder / "group_vars" / "all.yml"))
+        self.options.update(copy.deepcopy(load(folder / "group_vars" / "all.yml")))
         for name in ("datacenter_state_dir", "datacenter_cache_dir"):
             self.options[name] = f"/srv/{name}"
         self.options["datacenter_base_medium"] = "/srv/base.vdi"
@@ -54,7 +56,7 @@ class Inventory:
         self.options["datacenter_virtualbox_environment"] = {}
         self.groups: dict[str, list[str]] = {"all": []}
         self.hosts: dict[str, dict[str, Any]] = {}
-        self._group("all", load(folder / "hosts.yml")["all"], {})
+        self._group("all", copy.deepcopy(load(folder / "hosts.yml")["all"]), {})
         self.hosts["workstation"]["ansible_facts"] = copy.deepcopy(FACTS)
 
     def _group(self, name: str, content: Mapping[str, Any], inherited: Mapping[str, Any]) -> Any:
