@@ -129,7 +129,7 @@ import typing as t
 from ansible import constants
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
-from ansible_collections.virtual.datacenter.plugins.plugin_utils import datacenter_inventory
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import six_lines
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
@@ -149,7 +149,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
             raise AnsibleParserError(f"{path} is not the configuration of {self.NAME}")
         try:
             known = constants.config.get_configuration_definitions("inventory", self._load_name)
-            problems = datacenter_inventory.option_problems(given, known)
+            problems = six_lines.option_problems(given, known)
             if problems:
                 raise AnsibleParserError(" ".join(problems))
             self._read_config_data(path)
@@ -160,10 +160,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
             raise
 
     def _fill(self) -> None:
-        made = datacenter_inventory.make(
+        made = six_lines.make(
             self.get_option("name"),
             self.get_option("provider"),
-            {kind.option: self.get_option(kind.option) for kind in datacenter_inventory.KINDS},
+            {kind.option: self.get_option(kind.option) for kind in six_lines.KINDS},
             self.get_option("network"),
             self.get_option("vars"),
         )

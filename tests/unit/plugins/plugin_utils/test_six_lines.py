@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.virtual.datacenter.plugins.plugin_utils import datacenter_inventory as made
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import six_lines as made
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.address import address_plan
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.inventory import (
     inventory_machines,
