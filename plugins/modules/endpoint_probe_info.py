@@ -13,7 +13,7 @@ description:
   - Asks an HTTP or HTTPS endpoint again and again, by a new connection each time, without waiting
     for the question before, and tells which questions were not answered.
   - Run it in the background with C(async), break something, and read the result. That is how
-    P(virtual.datacenter.demo_failover#playbook) measures.
+    the playbook C(demo_failover.yml) measures.
 author:
   - The virtual.datacenter contributors (@virtual-datacenter)
 extends_documentation_fragment:
