@@ -30,7 +30,8 @@ requirements:
 options:
   heartbeat_seconds:
     description:
-      - The longest time without a line while a task runs, in seconds.
+      - The longest time without a line while a task runs, in seconds. A command that says
+        something new is heard after half of that.
       - With V(0) there is no such line.
     type: int
     default: 20
@@ -145,6 +146,7 @@ class Running:
     messages: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     tries: dict[str, int] = dataclasses.field(default_factory=dict)
     said: str = ""
+    told: str = ""
 
     @property
     def done(self) -> int:
@@ -245,7 +247,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
         self._ended.set()
         super().v2_playbook_on_stats(stats)
         seconds = time.monotonic() - self._began
-        names = ", ".join(os.path.basename(name) for name in context.CLIARGS["args"])
+        names = ", ".join(os.path.basename(name) for name in context.CLIARGS.get("args", ()))
         before = self._before(", the last time", self._times.took(""))
         self._say(f"{names} took {run_times.clock(seconds)}{before}")
         if not stats.failures and not stats.dark:
@@ -257,15 +259,16 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
     # Tasks: the base class calls _task_start for tasks and for handlers
 
     def _task_start(self, task: t.Any, prefix: str | None = None) -> None:
-        if self._play.strategy not in FREE:
-            self._end_tasks()
-        if task._uuid not in self._tasks:
-            name = task.get_name().strip()
-            mark = " [CHECK MODE]" * (task.check_mode is True and not self._play.check_mode)
-            key = self._times.key(f"{self._play_key}: {name}")
-            self._tasks[task._uuid] = Running(task, f"{prefix or 'TASK'} [{name}]{mark}", key)
-        if self._verbose:
-            super()._task_start(task, prefix)
+        with self._lock:
+            if self._play.strategy not in FREE:
+                self._end_tasks()
+            if task._uuid not in self._tasks:
+                name = task.get_name().strip()
+                mark = " [CHECK MODE]" * (task.check_mode is True and not self._play.check_mode)
+                key = self._times.key(f"{self._play_key}: {name}")
+                self._tasks[task._uuid] = Running(task, f"{prefix or 'TASK'} [{name}]{mark}", key)
+            if self._verbose:
+                super()._task_start(task, prefix)
 
     def _print_task_banner(self, task: t.Any) -> None:
         with self._lock:
@@ -494,7 +497,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
 
     def _begin(self) -> None:
         options = ("inventory", "check", "tags", "skip_tags", "subset")
-        playbooks = [os.path.abspath(name) for name in context.CLIARGS["args"]]
+        playbooks = [os.path.abspath(name) for name in context.CLIARGS.get("args", ())]
         kind = [playbooks, *(context.CLIARGS.get(name) for name in options)]
         folder = os.path.join(self.get_option("cache_dir"), "progress")
         self._times = run_times.RunTimes(folder, kind)
@@ -515,9 +518,13 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
                 self._print_task_banner(task.task)
         running = running or list(self._tasks.values())
         every = self.get_option("heartbeat_seconds")
-        if not running or not every or now - self._spoke < every:
+        if not running or not every:
             return
         task = min(running, key=lambda one: one.began)
+        said = "" if task.task.no_log else last_line(self._file, task.since) or task.said
+        if now - self._spoke < (every if said == task.told else every / 2):
+            return
+        task.told = said
         told = f"  ... {task.title} {run_times.clock(now - task.began)}"
         told += self._before(" of about", self._times.took(task.key))
         if self._all(task) > 1:
@@ -526,5 +533,4 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
             told += f", waits for {some(task.waits_for)}"
         if len(running) > 1:
             told += " (other tasks run too)"
-        said = "" if task.task.no_log else last_line(self._file, task.since) or task.said
         self._say(f"{told}: {said}" if said else told)

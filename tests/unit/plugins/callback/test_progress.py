@@ -474,6 +474,21 @@ def test_attempts_and_rounds_are_told(name: str, words: str) -> None:
     assert "ASYNC" not in shown(LONG)
 
 
+def test_news_comes_sooner_than_the_heartbeat(tmp_path: Path) -> None:
+    text = """
+- name: Tells
+  hosts: a
+  gather_facts: false
+  tasks:
+    - name: Waits
+      ansible.builtin.set_fact: {x: "{{ lookup('ansible.builtin.pipe', command) }}"}
+      vars:
+        command: sleep 1; echo news > "$VIRTUAL_DATACENTER_PROGRESS"; sleep 4.5
+"""
+    said = play(tmp_path, text, VIRTUAL_DATACENTER_HEARTBEAT_SECONDS="6")
+    assert re.search(r"^  \.\.\. TASK \[Waits\] [2-5]\.\d s, waits for a: news$", said, re.M), said
+
+
 def test_a_slow_task_ends_with_a_line_even_if_it_is_skipped() -> None:
     text = block(shown(LONG), "TASK [Is skipped slowly]\n", "PLAY RECAP")
     assert re.search(r"^  skipped; \d\.\d s$", text, re.M)
