@@ -160,6 +160,14 @@ def some(names: t.Iterable[str], most: int = 4) -> str:
     return ", ".join(listed[:most] + more)
 
 
+def runs_on_some(task: t.Any) -> bool:
+    """Handlers and what was included at run time may run on some hosts of the play only."""
+    include = task.get_first_parent_include()
+    while include is not None and include.statically_loaded:
+        include = include.get_first_parent_include()
+    return isinstance(task, Handler) or include is not None
+
+
 def one_line(text: str) -> str:
     """The last line with something in it, without what would move the cursor."""
     lines = ("".join(filter(str.isprintable, line)).strip() for line in text.splitlines())
@@ -379,13 +387,14 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
             running.hosts.setdefault(state, []).append(host)
             if state in ("failed", "unreachable"):
                 self._out.add(host)
-            if self._play.strategy in FREE and running.done >= self._all(running):
+            sure = self._play.strategy in FREE or not runs_on_some(running.task)
+            if sure and not running.waits_for and running.done >= self._all(running):
                 self._end_task(running)
 
     def _all(self, running: Running) -> int:
         """How many hosts the task runs on, as far as it can be known."""
-        task, listed = running.task, running.done + len(running.waits_for)
-        if isinstance(task, Handler) or task.run_once or task.get_first_parent_include():
+        listed = running.done + len(running.waits_for)
+        if running.task.run_once or runs_on_some(running.task):
             return listed
         return max(listed, len(self._batch - self._out))
 

@@ -652,6 +652,8 @@ def test_a_run_by_ansible_runner_is_the_same_as_events(tmp_path: Path) -> None:
     assert re.search(r"^  ok: 2 of 2; \d\.\d s$", told, re.M)
     assert re.search(r"^a +: ok=\d+ +changed=0 ", told, re.M)
     (first, *_more) = (event for event in events if "... TASK [Tells]" in event["stdout"])
+    (result,) = (event for event in events if event["stdout"].startswith("  ok: 2 of 2; "))
+    assert (result["event"], result["event_data"]["task"]) == ("runner_on_ok", "Tells")
     assert first["event"] == "verbose"
     assert first["event_data"]["task"] == "Tells"
     assert {event["event"] for event in events} >= {
