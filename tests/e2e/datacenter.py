@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,7 @@ class Run:
     code: int
     output: str
     seconds: float
+    silence: float = 0.0
     hosts: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
@@ -98,19 +100,20 @@ def command(playbook: str | Path, *arguments: str, inventory: Path = LAB) -> lis
     ]
 
 
-def parse(code: int, output: str, seconds: float) -> Run:
+def parse(code: int, output: str, seconds: float, silence: float) -> Run:
     hosts = {
         match["host"]: {key: int(match[key]) for key in ("ok", "changed", "unreachable", "failed")}
         for match in RECAP.finditer(output)
     }
-    return Run(code, output, seconds, hosts)
+    return Run(code, output, seconds, silence, hosts)
 
 
 def run(
     argv: list[str], *, cwd: Path = ROOT, env: dict[str, str] | None = None, timeout: float = 2400
 ) -> Run:
-    began = time.monotonic()
-    done = subprocess.run(
+    began = last = time.monotonic()
+    lines, silence = [], 0.0
+    with subprocess.Popen(
         argv,
         cwd=cwd,
         env=env or environment(),
@@ -118,10 +121,17 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=timeout,
-        check=False,
-    )
-    return parse(done.returncode, done.stdout, time.monotonic() - began)
+    ) as process:
+        limit = threading.Timer(timeout, process.kill)
+        limit.start()
+        for line in process.stdout or ():
+            lines.append(line)
+            silence, last = max(silence, time.monotonic() - last), time.monotonic()
+        code = process.wait()
+        limit.cancel()
+    seconds = time.monotonic() - began
+    assert seconds < timeout, f"not done within {timeout} s:\n{''.join(lines[-60:])}"
+    return parse(code, "".join(lines), seconds, silence)
 
 
 def playbook(name: str, *arguments: str, inventory: Path = LAB) -> Run:
@@ -132,7 +142,8 @@ def installed_site(folder: Path) -> Run:
     """The playbook `site` and the inventory as installed, away from the checkout."""
     inventory = folder / "ansible_collections" / "virtual" / "datacenter" / "inventories" / "lab"
     argv = command("virtual.datacenter.site", inventory=inventory)
-    return run(argv, cwd=folder, env=environment(folder))
+    screen = {"ANSIBLE_STDOUT_CALLBACK": "virtual.datacenter.progress"}
+    return run(argv, cwd=folder, env={**environment(folder), **screen})
 
 
 def destroy(state: bool = True) -> Run:

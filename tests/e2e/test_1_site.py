@@ -26,6 +26,12 @@ def test_the_installed_collection_ends_what_a_killed_run_of_the_checkout_began(
         assert f"PLAY [Layer {layer} | " in finished.output
 
 
+def test_the_first_run_is_never_silent_for_long(finished: datacenter.Run) -> None:
+    print(f"\nlongest silence of {finished.seconds:.0f} s: {finished.silence:.0f} s")
+    assert finished.silence < 30
+    assert f"\nData center {datacenter.NAME} is verified.\n\nmachine " in finished.output
+
+
 @pytest.mark.usefixtures("finished")
 def test_check_mode_on_the_finished_data_center_changes_nothing() -> None:
     run = datacenter.playbook("site", "--check").unchanged()
