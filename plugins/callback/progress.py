@@ -421,7 +421,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
         if running.messages:
             if not below:
                 self._say(running.title)
-            for text, hosts in running.messages.items():
+            for text, hosts in sorted(running.messages.items(), key=lambda said: min(said[1])):
                 self._say(f"{some(hosts)}:\n{text}" if self._all(running) > 1 else text)
             return
         told = [of_state(state, running.hosts[state], running.done) for state in found]
