@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.virtual.datacenter.plugins.plugin_utils.as_list import as_list
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.as_list import as_list
 
 
 class FilterModule:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.as_list import as_list
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.check_networks import parsed
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
     Problems,
@@ -18,7 +19,6 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.said impo
     Said,
     worked_out,
 )
-from ansible_collections.virtual.datacenter.plugins.plugin_utils.as_list import as_list
 
 FEWEST_CPUS, MOST_CPUS = 1, 64
 LEAST_MEMORY_MB = 256

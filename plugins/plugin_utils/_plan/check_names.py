@@ -11,11 +11,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems 
     Problems,
     shown,
 )
-from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.said import (
-    NotWorkedOutError,
-    Said,
-    worked_out,
-)
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.said import Said
 
 DATACENTER = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
@@ -179,32 +175,9 @@ def check_version(said: Said, problems: Problems) -> None:
         )
 
 
-def check_users(said: Said, problems: Problems) -> None:
-    """A machine knows the administrator from its first start, and nobody else."""
-    user = said.options.get("datacenter_admin_user")
-    if not said.right("datacenter_admin_user"):
-        return
-    wrong: dict[str, list[str]] = {}
-    for machine in said.machines:
-        try:
-            given = worked_out(said.variables[machine["name"]], "ansible_user")
-        except NotWorkedOutError:  # Plays know more variables, such as datacenter_admin_user.
-            continue
-        if given is not None and str(given) != user:
-            wrong.setdefault(str(given), []).append(machine["name"])
-    for given, names in wrong.items():
-        problems.add(
-            "Ansible logs in to machines as the user that they have,"
-            f" {user} (datacenter_admin_user)",
-            f"ansible_user is {shown(given)} for {', '.join(names)}",
-            "ansible_user of these machines, or datacenter_admin_user",
-        )
-
-
 def check_names(said: Said, problems: Problems) -> None:
     check_datacenter(said, problems)
     check_domain(said, problems)
     check_machines(said, problems)
     check_segments(said, problems)
-    check_users(said, problems)
     check_version(said, problems)

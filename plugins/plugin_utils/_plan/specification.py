@@ -14,11 +14,11 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import BOOLEANS_FALSE, BOOLEANS_TRUE
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.as_list import as_list
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
     Problems,
     shown,
 )
-from ansible_collections.virtual.datacenter.plugins.plugin_utils.as_list import as_list
 
 Specification = Mapping[str, Mapping[str, Any]]
 
