@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import sys
 import time
 
@@ -63,8 +64,8 @@ def inventory(world, machines) -> dict:
         "provider_machine": "{{ plan[inventory_hostname] }}",
         "provider_seed_path": f"{world.folder}/{{{{ inventory_hostname }}}}.iso",
         "provider_published_ports": [
-            {"name": "ssh", "host_port": 2270, "guest_port": 22},
-            {"name": "api", "host_port": 6470, "guest_port": 6443},
+            {"name": "ssh", "host_port": 12270, "guest_port": 22},
+            {"name": "api", "host_port": 16470, "guest_port": 6443},
         ],
         "provider_virtualbox_base_size_mb": 64,
         "provider_virtualbox_driver_required": False,
@@ -139,7 +140,7 @@ def test_a_data_center_is_defined_and_destroyed(world, play):
     )
     rules = gate["nics"][0]["port_forwards"]
     assert [(rule["name"], rule["host_address"], rule["host_port"]) for rule in rules] == (
-        [("api", "127.0.0.1", 6470), ("ssh", "127.0.0.1", 2270)]
+        [("api", "127.0.0.1", 16470), ("ssh", "127.0.0.1", 12270)]
     )
     assert [card["mac"] for card in vms["cp01"]["nics"]] == ["02:5e:00:00:02:01"]
     assert [vms[name]["address"] for name in MACHINES] == [None, "10.10.0.11", "10.10.1.11"]
@@ -174,6 +175,33 @@ def test_a_vm_of_the_user_with_the_name_of_a_machine(world, play):
     play(("hypervisors", "destroy"))
     assert world.names() == ['"cp01"']
     assert world.run("virtualbox_vm_info")["vms"] == before
+
+
+def test_preflight_names_all_that_is_wrong_at_once(world, play):
+    world.vbox(
+        "createvm", "--name", "cp01", "--basefolder", str(world.folder / "own"), "--register"
+    )
+    image = world.folder / "image.vdi"
+    image.write_text("<!DOCTYPE html>", encoding="utf-8")
+    options = {"provider_virtualbox_base_medium_path": str(image), "provider_disk_space_mb": 10**9}
+    with socket.create_server(("127.0.0.1", 12270)):
+        _changed, output = play(("hypervisors", "preflight"), ok=False, **options)
+        never = {**options, "provider_virtualbox_check_ports": False}
+        _changed, unasked = play(("hypervisors", "preflight"), ok=False, **never)
+    words = " ".join(output.split())
+    assert "of free disk for" in words
+    assert "is no disk image that VirtualBox opens: it begins with 3c 21 44 4f" in words
+    assert "there is a VM cp01 that was not made by this collection" in words
+    assert "Port 12270 of host1 is to lead to the ssh port of the gateway" in words
+    assert "Port 16470" not in words
+    assert "Port 12270" not in unasked
+
+
+@pytest.mark.parametrize("format_name", ["VDI", "VMDK", "VHD"])
+def test_preflight_knows_the_images_of_virtualbox(world, play, format_name):
+    image = world.folder / f"image.{format_name.lower()}"
+    world.vbox("createmedium", "--filename", str(image), "--size", "4", "--format", format_name)
+    play(("hypervisors", "preflight"), provider_virtualbox_base_medium_path=str(image))
 
 
 def test_an_image_and_the_power(world, play, boot_disk):
