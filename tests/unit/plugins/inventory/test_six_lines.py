@@ -180,13 +180,12 @@ def files(folder: Path, **contents: Any) -> None:
 
 
 OTHER_WAYS = {
-    "group_vars__all": {
-        "ansible_user": "alice",
-        "datacenter_admin_user": "alice",
-        "ansible_control_path": "/run/all",
+    "group_vars__all": {"ansible_user": "from-all", "ansible_control_path": "/run/all"},
+    "group_vars__worker": {"ansible_user": "from-group-worker"},
+    "host_vars__worker01": {
+        "ansible_user": "from-worker01",
+        "ansible_python_interpreter": "/opt/python3",
     },
-    "group_vars__worker": {"ansible_python_interpreter": "/opt/group"},
-    "host_vars__worker01": {"ansible_python_interpreter": "/opt/python3"},
 }
 
 
@@ -203,7 +202,7 @@ def test_what_files_say_of_the_connection_is_kept(tmp_path: Path, explicit: bool
     files(tmp_path, **ways)
     found = played(tmp_path, inventory)
     one, other = found["worker01"], found["cp01"]
-    assert (one["ansible_user"], other["ansible_user"]) == ("alice", "alice")
+    assert (one["ansible_user"], other["ansible_user"]) == ("from-worker01", "from-all")
     assert one["ansible_python_interpreter"] == "/opt/python3"
     assert other["ansible_python_interpreter"] == "/usr/bin/python3"
     assert {item["ansible_control_path"] for item in found.values()} == {"/run/all"}
