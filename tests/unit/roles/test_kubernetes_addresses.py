@@ -16,9 +16,9 @@ from role_templar import role_templar, trusted
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 
 
-def first_task(role: str) -> dict[str, Any]:
+def preflight(role: str) -> list[dict[str, Any]]:
     text = (ROLES / role / "tasks" / "preflight.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)[0]
+    return list(yaml.safe_load(text))
 
 
 def captured(addresses: list[str], *ranges: str) -> list[str]:
@@ -31,7 +31,9 @@ def captured(addresses: list[str], *ranges: str) -> list[str]:
         k8s_control_plane_service_subnet=ranges[0],
         k8s_control_plane_pod_subnet=ranges[-1],
     )
-    text = first_task(role)["vars"]["__k8s_control_plane_captured"]
+    (text,) = [
+        task["vars"]["__k8s_control_plane_captured"] for task in preflight(role) if "vars" in task
+    ]
     return list(templar.template(trust_as_template(text)))
 
 
@@ -55,6 +57,6 @@ def test_the_address_of_a_node_is_one_and_lies_outside(address: str, accepted: b
     templar = role_templar(
         ROLES / "k8s_node", k8s_node_address=address, k8s_node_cluster_subnets=["10.96.0.0/16"]
     )
-    conditions = first_task("k8s_node")["ansible.builtin.assert"]["that"]
+    conditions = preflight("k8s_node")[0]["ansible.builtin.assert"]["that"]
     held = [templar.evaluate_conditional(trusted(condition)) for condition in conditions[1:]]
     assert all(held) == accepted
