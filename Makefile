@@ -25,7 +25,7 @@ test:
 lint: setup
 	tests/tools/lint
 unit: programs
-	.venv/bin/python -m pytest tests/unit
+	.venv/bin/python -m pytest --numprocesses=2 tests/unit
 sanity: setup
 	tests/tools/sanity
 integration: host tools
