@@ -45,7 +45,12 @@ class Controller:
                 str(self.folder / "play.yml"),
             ],
             cwd=ROOT,
-            env={**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"},
+            env={
+                **os.environ,
+                "ANSIBLE_NOCOLOR": "1",
+                "PYTHONUNBUFFERED": "1",
+                "VIRTUAL_DATACENTER_HEARTBEAT_SECONDS": "1",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

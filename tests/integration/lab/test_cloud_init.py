@@ -36,6 +36,7 @@ root=$1 state=$2; shift 2
 mount -t tmpfs tmpfs "$root/run"
 mount -t tmpfs tmpfs "$root/var/log"
 mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
 cp -r "$state/." "$root/run/"
 [ ! -e "$root/run/cloud-init.log" ] || cp "$root/run/cloud-init.log" "$root/var/log/"
 exec chroot "$root" "$@"

@@ -179,7 +179,7 @@ def test_a_vm_of_the_user_with_the_name_of_a_machine(world, play):
 
 def test_preflight_names_all_that_is_wrong_at_once(world, play):
     world.vbox(
-        "createvm", "--name", "cp01", "--basefolder", str(world.folder / "own"), "--register"
+        "createvm", "--name", "cp01", "--basefolder", str(world.folder / "foreign"), "--register"
     )
     image = world.folder / "image.vdi"
     image.write_text("<!DOCTYPE html>", encoding="utf-8")
