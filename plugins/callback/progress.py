@@ -249,7 +249,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
     def v2_runner_retry(self, result: t.Any) -> None:
         found = result.result
         message = one_line(str(found.get("stderr") or found.get("msg") or ""))
-        # Counted here: Ansible means the next attempt from 2.21 on.
+        # Counted here: from ansible-core 2.21 on its number is that of the next attempt.
         tries, host = self._of(result.task).tries, result.host.get_name()
         tries[host] = tries.get(host, 0) + 1
         attempt = f"attempt {tries[host]} of {found.get('retries')} has failed"

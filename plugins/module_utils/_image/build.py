@@ -135,7 +135,7 @@ class Builder:
         """What depends on where things lie."""
         os.makedirs(f"{self.root}/etc", exist_ok=True)
         self.write(f"{self.root}/etc/fstab", fstab(self.layout))
-        # For update-grub on the running machine.
+        # update-grub reads it on the running machine, with each new kernel.
         settings = f"{self.root}/etc/default/grub.d"
         os.makedirs(settings, exist_ok=True)
         options = f'GRUB_CMDLINE_LINUX="{self.command_line}"\n'
