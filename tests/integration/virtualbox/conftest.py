@@ -64,5 +64,11 @@ def empty_world(world):
         world.kill(program)
         while world.processes(program):
             time.sleep(0.05)
-    shutil.rmtree(world.vms, ignore_errors=True)
+    for entry in world.folder.iterdir():
+        if entry.name in ("home", "VirtualBox.xml"):
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
     shutil.copy(world.folder / "VirtualBox.xml", world.folder / "home" / "VirtualBox.xml")

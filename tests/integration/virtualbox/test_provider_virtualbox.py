@@ -183,8 +183,16 @@ def test_preflight_names_all_that_is_wrong_at_once(world, play):
     )
     image = world.folder / "image.vdi"
     image.write_text("<!DOCTYPE html>", encoding="utf-8")
-    options = {"provider_virtualbox_base_medium_path": str(image), "provider_disk_space_mb": 10**9}
-    with socket.create_server(("127.0.0.1", 12270)):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        options = {
+            "provider_virtualbox_base_medium_path": str(image),
+            "provider_disk_space_mb": 10**9,
+            "provider_published_ports": [
+                {"name": "ssh", "host_port": port, "guest_port": 22},
+                {"name": "api", "host_port": 16470, "guest_port": 6443},
+            ],
+        }
         _changed, output = play(("hypervisors", "preflight"), ok=False, **options)
         never = {**options, "provider_virtualbox_check_ports": False}
         _changed, unasked = play(("hypervisors", "preflight"), ok=False, **never)
@@ -192,9 +200,9 @@ def test_preflight_names_all_that_is_wrong_at_once(world, play):
     assert "of free disk for" in words
     assert "is no disk image that VirtualBox opens: it begins with 3c 21 44 4f" in words
     assert "there is a VM cp01 that was not made by this collection" in words
-    assert "Port 12270 of host1 is to lead to the ssh port of the gateway" in words
+    assert f"Port {port} of host1 is to lead to the ssh port of the gateway" in words
     assert "Port 16470" not in words
-    assert "Port 12270" not in unasked
+    assert f"Port {port}" not in unasked
 
 
 @pytest.mark.parametrize("format_name", ["VDI", "VMDK", "VHD"])
