@@ -22,11 +22,11 @@ test:
 	$(MAKE) --jobs=2 --output-sync lint unit sanity
 	$(MAKE) --jobs=2 --output-sync=line integration molecule
 	$(MAKE) --jobs=2 --output-sync=line e2e second_leg
-lint: setup
+lint: programs
 	tests/tools/lint
 unit: programs
 	.venv/bin/python -m pytest --numprocesses=2 tests/unit
-sanity: setup
+sanity: programs
 	tests/tools/sanity
 integration: host tools
 	.venv/bin/python -m pytest --numprocesses=2 --durations=12 tests/integration
