@@ -401,6 +401,9 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
         """The message, then what a command printed, then the rest."""
         if self._last_task_banner != result.task._uuid:
             self._print_task_banner(result.task)
+        if result.result.get("msg"):
+            # The same message with the place of its task, which has a line of its own below.
+            result.result.pop("exception", None)
         self._handle_warnings_and_exception(result)
         if result.task.loop and "results" in result.result:
             return
@@ -421,6 +424,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
         rest = {key: value for key, value in shown.items() if key not in LEFT_OUT}
         if rest:
             lines.append(self._dump_results(rest).strip("\n"))
+        lines += indented("task", result.task.get_path() or "")
         stderr = self.get_option("display_failed_stderr")
         self._say("\n".join(lines), constants.COLOR_ERROR, stderr=stderr)
 

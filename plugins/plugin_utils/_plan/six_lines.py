@@ -105,6 +105,35 @@ LAB: dict[str, Variables] = {
     },
 }
 
+# The first disk beside that of the base medium, as Linux names it on VirtualBox's SATA controller.
+DISK = {"path": "/dev/disk/by-path/pci-0000:00:0d.0-ata-3"}
+
+
+def _room(disk_mb: int, *volumes: Variables) -> Variables:
+    """A disk more, which the volume group of the base image takes."""
+    group = {"name": "system", "devices": [DISK], "volumes": list(volumes)}
+    return {"machine_disks": [{"size_mb": disk_mb}], "machine_volume_groups": [group]}
+
+
+def _var(size: str) -> Variables:
+    """The volume of container images and logs, mounted as the base image has it."""
+    return {"name": "var", "size": size, "mount": "/var", "mount_options": "defaults"}
+
+
+# etcd waits for its disk with every write. A fresh xfs is empty, as kubeadm wants the folder.
+ETCD: Variables = {
+    "name": "etcd",
+    "size": "3G",
+    "filesystem": "xfs",
+    "mount": "/var/lib/etcd",
+    "mode": "0700",
+}
+VIRTUALBOX: dict[str, Variables] = {
+    "control_plane": _room(16384, _var("12G"), ETCD),
+    "worker": _room(20480, _var("20G")),
+}
+NEEDS = {"lab": LAB, "virtualbox": VIRTUALBOX}
+
 
 @dataclass(frozen=True)
 class Inventory:
@@ -237,7 +266,7 @@ def make(
         for number in range(1, counts[kind.option] + 1):
             address = {"machine_address": str(net[begin + number])}
             hosts[f"{kind.prefix}{number:02}"] = (kind.group, address)
-    for group, more in LAB.items() if provider == "lab" else ():
+    for group, more in NEEDS[provider].items():
         groups[group] = {**groups[group], **more}
     groups["all"] = {**groups["all"], **variables}
     return Inventory(

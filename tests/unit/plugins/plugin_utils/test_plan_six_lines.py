@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import six_lines as made
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.address import address_plan
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.inventory import (
@@ -16,6 +18,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.inventory
 from hypothesis import given
 from hypothesis import strategies as st
 
+ROOT = Path(__file__).resolve().parents[4]
 OPTIONS = (
     "plugin",
     "name",
@@ -116,6 +119,28 @@ def test_what_only_the_lab_needs_is_in_no_other_data_center() -> None:
     found = made.make("demo", "virtualbox", COUNTS, "10.70.0.0/16", {})
     assert found.groups["kubernetes"] == {}
     assert "datacenter_upstream_dns" not in found.groups["all"]
+
+
+@pytest.mark.parametrize("kind", ["control_plane", "worker"])
+def test_volumes_fit_on_the_disks_of_their_kind(kind: str) -> None:
+    variables = made.make("demo", "virtualbox", COUNTS, "10.70.0.0/16", {}).groups[kind]
+    group = variables["machine_volume_groups"][0]
+    image = yaml.safe_load((ROOT / "roles/base_image/defaults/main.yml").read_text("utf-8"))
+    there = {volume["name"]: volume["size_mb"] for volume in image["base_image_volumes"]}
+    more = [
+        int(volume["size"].removesuffix("G")) * 1024 - there.get(volume["name"], 0)
+        for volume in group["volumes"]
+    ]
+    assert group["name"] == image["base_image_volume_group"]
+    assert all(size > 0 for size in more)
+    # LVM keeps a little of each disk for itself.
+    assert sum(more) <= variables["machine_disks"][0]["size_mb"] - 8
+    assert (
+        made.make("demo", "lab", COUNTS, "10.70.0.0/16", {})
+        .groups[kind]
+        .keys()
+        .isdisjoint({"machine_disks", "machine_volume_groups"})
+    )
 
 
 def test_variables_of_the_file_win_over_what_is_made() -> None:
