@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import testinfra
+import yaml
 from testinfra.host import Host
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,6 +29,7 @@ STATE = Path.home() / ".local/state/virtual.datacenter" / NAME
 CONFIG = STATE / "ssh" / "config"
 IMAGE = STATE / "image"
 EMULATED = STATE / "emulated"
+SAMPLE = ROOT / "inventories/virtualbox/group_vars/control_plane.yml"
 MIB = 1024 * 1024
 # On a busy machine; an idle one takes a minute or two.
 BOOT_SECONDS = 1800
@@ -209,6 +211,43 @@ def play(name: str, *more: str) -> subprocess.CompletedProcess[str]:
     folder = Path(__file__).parents[1]
     argv = [ROOT / ".venv/bin/ansible-playbook", "-i", folder / "hosts.yml", *more, folder / name]
     return subprocess.run(argv, capture_output=True, text=True, check=False, env=environment())
+
+
+def said(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What the storage plan says is to be done."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    steps = re.findall(
+        r"(?:make|grow|take|mount|enter|set) [^\n\"';]*system/[^\n\"';]*", done.stdout
+    )
+    return sorted({step.strip(" ,-[]") for step in steps})
+
+
+def test_var_grows_while_it_is_written_to_and_etcd_gets_a_volume(
+    machine: Host, firmware: str, tmp_path: Path
+) -> None:
+    began = machine.check_output("cat /proc/sys/kernel/random/boot_id")
+    writer = "while date >>/var/tmp/beat && sync /var/tmp/beat; do sleep 0.5; done"
+    machine.check_output("systemd-run --unit=beat sh -c %s", writer)
+    done = play("room.yml", "-e", f"firmware={firmware}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    etcd = machine.check_output("findmnt --noheadings --output SOURCE,FSTYPE /var/lib/etcd")
+    assert etcd.split() == ["/dev/mapper/system-etcd", "xfs"]
+    assert machine.file("/var/lib/etcd").mode == 0o700
+    assert machine.check_output("ls -A /var/lib/etcd") == ""
+    assert machine.check_output("vgs --noheadings --options pv_count system").strip() == "2"
+
+    # One line is changed; nothing else is to be done.
+    sample = yaml.safe_load(SAMPLE.read_text(encoding="utf-8"))
+    sample["machine_volume_groups"][0]["volumes"][0]["size"] = "14G"
+    changed = tmp_path / "control_plane.json"
+    changed.write_text(json.dumps(sample), encoding="utf-8")
+    done = play("room.yml", "-e", f"firmware={firmware}", "-e", f"@{changed}")
+    assert said(done) == ["grow volume system/var from 12 GiB to 14 GiB"]
+    size = int(machine.check_output("findmnt --noheadings --bytes --output SIZE /var"))
+    assert 13 * 1024 * MIB < size < 14 * 1024 * MIB
+    assert machine.service("beat").is_running
+    assert machine.check_output("cat /proc/sys/kernel/random/boot_id") == began
+    assert machine.check_output("systemctl list-units --state=failed --plain --no-legend") == ""
 
 
 def test_it_starts_in_virtualbox() -> None:
