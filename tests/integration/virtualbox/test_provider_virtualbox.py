@@ -27,6 +27,9 @@ def nic(number, kind, segment, mac):
     }
 
 
+# Of this worker alone: VMs of several run at once, and a VM takes its ports on the host.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+SSH_PORT, API_PORT = 12270 + WORKER, 16470 + WORKER
 PLAN = {
     "gate01": [
         nic(1, "nat", None, "02:5e:00:00:00:01"),
@@ -64,8 +67,8 @@ def inventory(world, machines) -> dict:
         "provider_machine": "{{ plan[inventory_hostname] }}",
         "provider_seed_path": f"{world.folder}/{{{{ inventory_hostname }}}}.iso",
         "provider_published_ports": [
-            {"name": "ssh", "host_port": 12270, "guest_port": 22},
-            {"name": "api", "host_port": 16470, "guest_port": 6443},
+            {"name": "ssh", "host_port": SSH_PORT, "guest_port": 22},
+            {"name": "api", "host_port": API_PORT, "guest_port": 6443},
         ],
         "provider_virtualbox_base_size_mb": 64,
         "provider_virtualbox_driver_required": False,
@@ -140,7 +143,7 @@ def test_a_data_center_is_defined_and_destroyed(world, play):
     )
     rules = gate["nics"][0]["port_forwards"]
     assert [(rule["name"], rule["host_address"], rule["host_port"]) for rule in rules] == (
-        [("api", "127.0.0.1", 16470), ("ssh", "127.0.0.1", 12270)]
+        [("api", "127.0.0.1", API_PORT), ("ssh", "127.0.0.1", SSH_PORT)]
     )
     assert [card["mac"] for card in vms["cp01"]["nics"]] == ["02:5e:00:00:02:01"]
     assert [vms[name]["address"] for name in MACHINES] == [None, "10.10.0.11", "10.10.1.11"]
@@ -190,7 +193,7 @@ def test_preflight_names_all_that_is_wrong_at_once(world, play):
             "provider_disk_space_mb": 10**9,
             "provider_published_ports": [
                 {"name": "ssh", "host_port": port, "guest_port": 22},
-                {"name": "api", "host_port": 16470, "guest_port": 6443},
+                {"name": "api", "host_port": API_PORT, "guest_port": 6443},
             ],
         }
         _changed, output = play(("hypervisors", "preflight"), ok=False, **options)
@@ -201,7 +204,7 @@ def test_preflight_names_all_that_is_wrong_at_once(world, play):
     assert "is no disk image that VirtualBox opens: it begins with 3c 21 44 4f" in words
     assert "there is a VM cp01 that was not made by this collection" in words
     assert f"Port {port} of host1 is to lead to the ssh port of the gateway" in words
-    assert "Port 16470" not in words
+    assert f"Port {API_PORT}" not in words
     assert f"Port {port}" not in unasked
 
 
