@@ -42,7 +42,7 @@ options:
   folder:
     description:
       - Absolute path of a folder of VMs. Creations and removals of VMs in it that were interrupted
-        are returned in RV(interrupted).
+        are returned in RV(interrupted), with O(managed_by) only those of VMs that carry its mark.
     type: path
 seealso:
   - module: virtual.datacenter.virtualbox_vm
@@ -187,7 +187,7 @@ def main() -> None:
         changed=False,
         vms=vms,
         inaccessible=inaccessible,
-        interrupted=journal.interrupted_vms(folder) if folder else [],
+        interrupted=journal.interrupted_vms(folder, module.params["managed_by"]) if folder else [],
         processes=client.processes,
     )
 

@@ -151,10 +151,12 @@ def all_notes(folder: str) -> t.Iterator[dict[str, t.Any]]:
             yield note
 
 
-def interrupted_vms(folder: str) -> list[str]:
-    """The names of the VMs that a note in the folder is about."""
+def interrupted_vms(folder: str, mark: str | None = None) -> list[str]:
+    """The names of the VMs that a note in the folder is about: all, or those that get this mark."""
     made = [note for note in all_notes(folder) if note.get("what") in ("create", "remove")]
-    return sorted({str(note.get("name", "")) for note in made})
+    # Notes of older versions have no mark.
+    ours = [note for note in made if mark is None or note.get("managed_by", mark) == mark]
+    return sorted({str(note.get("name", "")) for note in ours})
 
 
 def remove_paths(paths: t.Sequence[str], inside: str) -> None:

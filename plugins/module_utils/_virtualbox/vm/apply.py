@@ -59,6 +59,7 @@ def leftover_note(vm: model.Vm, all_disks: t.Sequence[str]) -> dict[str, t.Any]:
     return {
         "what": "remove",
         "name": vm.name,
+        "managed_by": vm.managed_by,
         "uuid": vm.uuid,
         "folder": folder,
         "files": [*files, *disks, f"{folder}/Logs", f"{folder}/Snapshots"],
@@ -165,6 +166,7 @@ def _create(client: Client, action: Action, desired: DesiredVm, journal: Journal
     note = {
         "what": "create",
         "name": desired.vm.name,
+        "managed_by": desired.vm.managed_by,
         "uuid": desired.new_uuid,
         "folder": folder,
         "new_folder": not os.path.lexists(folder),

@@ -169,6 +169,7 @@ def test_a_note_is_there_during_the_creation_only(script, tmp_path):
         {
             "what": "create",
             "name": "cp01",
+            "managed_by": None,
             "uuid": "u1",
             "folder": folder,
             "new_folder": True,
@@ -177,6 +178,23 @@ def test_a_note_is_there_during_the_creation_only(script, tmp_path):
         }
     ]
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("mark", "names"),
+    [(None, ["lost", "mine", "old", "other"]), ("lab", ["mine", "old"]), ("x", ["old", "other"])],
+)
+def test_notes_are_of_the_data_center_that_a_vm_was_for(tmp_path, mark, names):
+    for name, about in {
+        "mine": {"managed_by": "lab"},
+        "other": {"managed_by": "x"},
+        "lost": {"managed_by": None},
+        # Written by a version that noted no mark.
+        "old": {},
+    }.items():
+        note = {"what": "create", "name": name, "uuid": "u", **about}
+        journal.Journal(str(tmp_path), name).begin(note)
+    assert journal.interrupted_vms(str(tmp_path), mark) == names
 
 
 def test_a_creation_that_fails_leaves_nothing(script, tmp_path):
