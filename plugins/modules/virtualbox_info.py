@@ -121,6 +121,9 @@ vms:
       state: stopped
       groups: [/lab]
       managed_by: lab
+      description: gate01.dc.internal
+      address: null
+      nics: [{number: 1, type: nat, mac: "02:5e:00:00:00:01", port_forwards: []}]
       settings_file: /srv/virtualbox/vms/lab/gate01/gate01.vbox
       accessible: true
 running_vms:
@@ -307,7 +310,17 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm 
 
 # VBoxManage mostly waits for VBoxSVC; more readers than this do not make it faster.
 READERS = 4
-VM_KEYS = ("name", "uuid", "state", "groups", "managed_by", "settings_file")
+VM_KEYS = (
+    "name",
+    "uuid",
+    "state",
+    "groups",
+    "managed_by",
+    "description",
+    "address",
+    "nics",
+    "settings_file",
+)
 
 
 def read_vms(client: Client) -> list[dict[str, t.Any]]:
@@ -320,6 +333,9 @@ def read_vms(client: Client) -> list[dict[str, t.Any]]:
         "state": None,
         "groups": [],
         "managed_by": None,
+        "description": None,
+        "address": None,
+        "nics": [],
         "accessible": False,
     }
     return vms + [

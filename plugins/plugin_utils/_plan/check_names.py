@@ -17,6 +17,7 @@ DATACENTER = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 SEGMENT = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,11}\Z")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}\Z")
+VM_PREFIX = re.compile(r"([a-z][a-z0-9-]{0,31})?\Z")
 VERSION = re.compile(r"[0-9]+[.][0-9]+[.][0-9]+\Z")
 
 LONGEST_FQDN = 253
@@ -132,8 +133,9 @@ def _machine(name: str, said: Said) -> tuple[str, str] | None:
     if name in said.machine_hosts:
         return "A machine is not the host that holds machines", f"{name} is both"
     shared = [f"{said.options.get('datacenter_name')}-{end}" for end in ("base", "image-builder")]
-    if said.of_virtualbox() and name in shared:
-        return "A machine's name is its own in VirtualBox", f"{name} is what all are cloned from"
+    vm = f"{said.options.get('datacenter_virtualbox_vm_prefix', '')}{name}"
+    if said.of_virtualbox() and vm in shared:
+        return "A machine's name is its own in VirtualBox", f"{vm} is what all are cloned from"
     return None
 
 
@@ -175,8 +177,20 @@ def check_version(said: Said, problems: Problems) -> None:
         )
 
 
+def check_vm_prefix(said: Said, problems: Problems) -> None:
+    prefix = said.options.get("datacenter_virtualbox_vm_prefix")
+    if said.right("datacenter_virtualbox_vm_prefix") and not VM_PREFIX.match(prefix or ""):
+        problems.add(
+            "Names of VMs begin with up to 32 lower-case letters, digits and hyphens, the first a"
+            " letter, such as small-",
+            f"found {shown(prefix)}",
+            "datacenter_virtualbox_vm_prefix",
+        )
+
+
 def check_names(said: Said, problems: Problems) -> None:
     check_datacenter(said, problems)
+    check_vm_prefix(said, problems)
     check_domain(said, problems)
     check_machines(said, problems)
     check_segments(said, problems)

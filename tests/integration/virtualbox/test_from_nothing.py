@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 from world import ROOT
 
+SMALL = ROOT / "inventories" / "virtualbox_small"
 CACHE = Path(os.environ.get("VIRTUAL_DATACENTER_CACHE", Path.home() / ".cache/virtual.datacenter"))
 
 
@@ -23,7 +25,7 @@ CACHE = Path(os.environ.get("VIRTUAL_DATACENTER_CACHE", Path.home() / ".cache/vi
 def layer(world):
     """Runs one playbook on the inventory; gives the number of changed tasks, and the output."""
 
-    def run(name, *options, ok=True, **more):
+    def run(name, *options, ok=True, inventory=SMALL, **more):
         variables = {
             # A path of a test's own name is too long for the sockets of SSH.
             "datacenter_state_dir": str(world.folder / "state"),
@@ -33,7 +35,7 @@ def layer(world):
             **more,
         }
         process = world.start_playbook(
-            f"--inventory={ROOT}/inventories/virtualbox_small",
+            f"--inventory={inventory}",
             f"--extra-vars={json.dumps(variables)}",
             *options,
             str(ROOT / f"playbooks/{name}.yml"),
@@ -57,7 +59,7 @@ def test_machines_are_clones_of_an_image_that_was_made(world, layer, tmp_path):
     base = world.vms / "virtualbox-small-base.vdi"
     uuid = re.search(r"^UUID: +(.+)", world.vbox("showmediuminfo", "disk", str(base)))[1]
     for name in ("lb01", "cp01", "worker01"):
-        machine = world.vbox("showvminfo", name, "--machinereadable")
+        machine = world.vbox("showvminfo", f"small-{name}", "--machinereadable")
         disk = re.search(r'"SATA-ImageUUID-0-0"="(.+)"', machine)[1]
         said = world.vbox("showmediuminfo", "disk", disk)
         assert re.search(r"Parent UUID: +(.+)", said)[1] == uuid
@@ -69,3 +71,20 @@ def test_machines_are_clones_of_an_image_that_was_made(world, layer, tmp_path):
     assert changed == 0
     assert base.stat().st_mtime_ns == written
     assert not list(tmp_path.glob("base-image*"))
+
+    # A machine leaves the inventory: named before anything changes, removed alone when told so.
+    fewer = shutil.copytree(SMALL, tmp_path / "fewer")
+    hosts = (fewer / "hosts.yml").read_text(encoding="utf-8")
+    without = re.sub(r"          hosts:\n +worker01:\n.+\n", "          hosts: {}\n", hosts)
+    assert without.count("worker01") == hosts.count("worker01") - 1
+    (fewer / "hosts.yml").write_text(without, encoding="utf-8")
+    _changed, output = layer("preflight", ok=False, inventory=fewer)
+    words = " ".join(output.split())
+    assert "Machines of virtualbox-small on workstation are in the inventory" in words
+    assert "these are not: small-worker01." in words
+    confirm = {"destroy_confirm": "virtualbox-small", "destroy_leftovers": True}
+    both = {**confirm, "destroy_state": True, "ok": False}
+    assert "Nothing was changed" in layer("destroy", inventory=fewer, **both)[1]
+    assert layer("destroy", inventory=fewer, **confirm)[0] == 1
+    assert world.names() == ['"small-cp01"', '"small-lb01"', '"virtualbox-small-base"']
+    assert (world.folder / "state" / "ssh" / "known_hosts").exists()

@@ -13,8 +13,19 @@ import sys
 import time
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import journal
 
 MACHINES = ("gate01", "lb01", "cp01")
+# Another worker may just run a machine, which has its ports for itself.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+SSH_PORT, API_PORT = 12270 + 10 * WORKER, 16470 + 10 * WORKER
+
+
+def published(ssh: int, api: int) -> list:
+    return [
+        {"name": "ssh", "host_port": ssh, "guest_port": 22},
+        {"name": "api", "host_port": api, "guest_port": 6443},
+    ]
 
 
 def nic(number, kind, segment, mac):
@@ -27,9 +38,6 @@ def nic(number, kind, segment, mac):
     }
 
 
-# Of this worker alone: VMs of several run at once, and a VM takes its ports on the host.
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-SSH_PORT, API_PORT = 12270 + WORKER, 16470 + WORKER
 PLAN = {
     "gate01": [
         nic(1, "nat", None, "02:5e:00:00:00:01"),
@@ -66,10 +74,7 @@ def inventory(world, machines) -> dict:
         "provider_plan": {"machines": "{{ plan }}"},
         "provider_machine": "{{ plan[inventory_hostname] }}",
         "provider_seed_path": f"{world.folder}/{{{{ inventory_hostname }}}}.iso",
-        "provider_published_ports": [
-            {"name": "ssh", "host_port": SSH_PORT, "guest_port": 22},
-            {"name": "api", "host_port": API_PORT, "guest_port": 6443},
-        ],
+        "provider_published_ports": published(SSH_PORT, API_PORT),
         "provider_virtualbox_base_size_mb": 64,
         "provider_virtualbox_driver_required": False,
         "plan": plan,
@@ -180,6 +185,71 @@ def test_a_vm_of_the_user_with_the_name_of_a_machine(world, play):
     assert world.run("virtualbox_vm_info")["vms"] == before
 
 
+# A second data center with machines of the same names.
+BESIDE = {
+    "provider_datacenter": "small",
+    "provider_virtualbox_vm_prefix": "small-",
+    "provider_published_ports": published(SSH_PORT + 1, API_PORT + 1),
+}
+
+
+def test_two_data_centers_side_by_side(world, play):
+    play(*ALL)
+    first = world.run("virtualbox_vm_info", managed_by="lab")["vms"]
+    _changed, output = play(("hypervisors", "preflight"), ok=False, provider_datacenter="small")
+    words = " ".join(output.split())
+    assert "there is a VM cp01 that belongs to the data center lab" in words
+    assert f"Port {SSH_PORT} of host1 is to lead to the ssh port of the gateway, and the" in words
+    assert "the data center lab publishes it (VM gate01)" in words
+
+    assert play(*ALL, **BESIDE)[0] == 5
+    assert play(*ALL, **BESIDE)[0] == 0
+    assert play(*ALL)[0] == 0
+    second = {vm["name"]: vm for vm in world.run("virtualbox_vm_info", managed_by="small")["vms"]}
+    assert set(second) == {"small-base", *(f"small-{name}" for name in MACHINES)}
+    gate = second["small-gate01"]
+    assert [card["network"] for card in gate["nics"]] == [None, "small-edge", "small-control"]
+    assert gate["settings_file"] == f"{world.vms}/small/small-gate01/small-gate01.vbox"
+    assert gate["serial_ports"][0]["path"] == f"{world.vms}/small/small-gate01/Logs/console.log"
+
+    # The other one is in the middle of a creation.
+    note = {"what": "create", "name": "lb09", "uuid": "u", "managed_by": "lab"}
+    half = world.vms / "lab" / "lb09"
+    half.mkdir()
+    notes = journal.Journal(str(world.vms), "lb09")
+    notes.begin({**note, "folder": str(half), "new_folder": True})
+    assert play(("hypervisors", "destroy"), **BESIDE)[0] == 2
+    assert world.run("virtualbox_vm_info", managed_by="small")["vms"] == []
+    assert world.run("virtualbox_vm_info", managed_by="lab")["vms"] == first
+    assert half.exists() and notes.read()["name"] == "lb09"
+
+
+def test_machines_that_left_the_inventory(world, play):
+    play(*ALL)
+    fewer = {name: nics for name, nics in PLAN.items() if name != "cp01"}
+    preflight = ("hypervisors", "preflight")
+    _changed, output = play(preflight, machines=fewer, ok=False)
+    words = " ".join(output.split())
+    assert "Machines of lab on host1 are in the inventory, and these are not: cp01." in words
+    for allowed in ({"check": True}, {"provider_allow_leftovers": "true"}):
+        _changed, output = play(preflight, machines=fewer, **allowed)
+        assert "WARNING: Machines of lab on host1" in " ".join(output.split())
+
+    _changed, output = play(preflight, ok=False, provider_virtualbox_vm_prefix="new-")
+    words = " ".join(output.split())
+    assert "in VirtualBox on host1, and there are cp01, gate01, lb01. No VM is renamed" in words
+
+    only = {"machines": fewer, "provider_leftovers_only": "true"}
+    destroy = ("hypervisors", "destroy")
+    assert play(destroy, check=True, **only)[0] == 1
+    assert '"cp01"' in world.names()
+    assert play(destroy, **only)[0] == 1
+    assert world.names() == ['"gate01"', '"lab-base"', '"lb01"']
+    assert not (world.vms / "lab" / "cp01").exists()
+    assert play(destroy, **only)[0] == 0
+    assert "WARNING" not in play(preflight, machines=fewer)[1]
+
+
 def test_preflight_names_all_that_is_wrong_at_once(world, play):
     world.vbox(
         "createvm", "--name", "cp01", "--basefolder", str(world.folder / "foreign"), "--register"
@@ -191,10 +261,7 @@ def test_preflight_names_all_that_is_wrong_at_once(world, play):
         options = {
             "provider_virtualbox_base_medium_path": str(image),
             "provider_disk_space_mb": 10**9,
-            "provider_published_ports": [
-                {"name": "ssh", "host_port": port, "guest_port": 22},
-                {"name": "api", "host_port": API_PORT, "guest_port": 6443},
-            ],
+            "provider_published_ports": published(port, API_PORT),
         }
         _changed, output = play(("hypervisors", "preflight"), ok=False, **options)
         never = {**options, "provider_virtualbox_check_ports": False}

@@ -136,6 +136,11 @@ LEFT_OUT = {"datacenter_state_dir", "datacenter_segments", *CONNECTION}
                 "load_balancers": 1,
                 "control_planes": 1,
                 "workers": 1,
+                "vars": {
+                    "datacenter_virtualbox_vm_prefix": "small-",
+                    "datacenter_ssh_port": 2223,
+                    "datacenter_api_port": 6444,
+                },
             },
         ),
     ],
