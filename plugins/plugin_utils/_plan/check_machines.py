@@ -135,6 +135,17 @@ def check_ways(said: Said, problems: Problems) -> None:
         )
 
 
+def check_patience(said: Said, problems: Problems) -> None:
+    option = "datacenter_ssh_timeout_seconds"
+    if said.right(option) and said.options[option] < 1:
+        problems.add(
+            "A machine has at least a second until it answers SSH",
+            f"found {said.options[option]}",
+            option,
+        )
+
+
 def check_machines(said: Said, problems: Problems) -> None:
+    check_patience(said, problems)
     check_sizes(said, problems)
     check_ways(said, problems)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -279,6 +280,56 @@ def test_a_machine_from_nothing_to_nothing(root: str, definition: dict[str, Any]
     assert inside(root, "cat", "/etc/kept", "/var/lib/etcd/kept") == "kept\nkept\n"
     assert machine(root, state="absent")["changed"]
     assert machine(root, state="absent")["actions"] == []
+
+
+def test_a_machine_that_does_not_answer_shows_its_console(
+    root: str, definition: dict[str, Any], tmp_path: Path
+) -> None:
+    network(root)
+    machine(root, **definition)
+    console = Path(names.machine_directory(root, NAME, "one")) / "console.log"
+    deadline = time.monotonic() + 60
+    while "systemd" not in (console.read_text(errors="replace") if console.exists() else ""):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    # Nobody listens at this address.
+    reached = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+    # The second machine answers.
+    local = {"ansible_connection": "local"}
+    hosts = {"here": local, "one": reached, "two": local}
+    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
+    options = {
+        "provider_role": "provider_lab",
+        "provider_machine": {"name": "one", "host": "here"},
+        "provider_datacenter": NAME,
+        "provider_lab_root_dir": root,
+        "datacenter_ssh_timeout_seconds": 2,
+    }
+    tasks = [{"ansible.builtin.include_tasks": f"{ROOT}/playbooks/tasks/start.yml"}]
+    play = [
+        {"hosts": "one,two", "gather_facts": False, "any_errors_fatal": True, "tasks": tasks},
+    ]
+    (tmp_path / "play.yml").write_text(json.dumps(play), encoding="utf-8")
+    command = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(tmp_path / "hosts.json")]
+    command += ["--extra-vars", json.dumps(options), str(tmp_path / "play.yml")]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    said, _colon, last = done.stdout.partition(f"Its console ({console} on here) said last:")
+    assert "one is to answer SSH within 2 s of its start, and does not: " in " ".join(said.split())
+    assert "Connection refused" in said
+    assert done.stdout.count(" is to answer SSH ") == 1
+    assert "systemd" in last, done.stdout
+    assert "\x1b" not in done.stdout
+    assert 1 <= len(last.split("PLAY RECAP")[0].strip().splitlines()) <= 25
 
 
 def test_a_machine_without_its_monitor_is_started_again(

@@ -14,6 +14,7 @@ import time
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import journal
+from world import ROOT
 
 MACHINES = ("gate01", "lb01", "cp01")
 # Another worker may just run a machine, which has its ports for itself.
@@ -51,8 +52,8 @@ PLAN = {
 ADDRESSES = {"lb01": "10.10.0.11", "cp01": "10.10.1.11"}
 
 
-def inventory(world, machines) -> dict:
-    """One VirtualBox host, this one, and the machines that live on it."""
+def inventory(world, machines, reached) -> dict:
+    """One VirtualBox host, this one, and the machines that live on it, reached by variables."""
     plan = {
         name: {
             "name": name,
@@ -80,7 +81,7 @@ def inventory(world, machines) -> dict:
         "plan": plan,
     }
     groups = {
-        "machines": {"hosts": {name: {} for name in machines}},
+        "machines": {"hosts": dict.fromkeys(machines, reached)},
         "hypervisors": {"hosts": {"host1": {}}},
     }
     return {"all": {"vars": variables, "children": groups}}
@@ -88,9 +89,10 @@ def inventory(world, machines) -> dict:
 
 @pytest.fixture
 def play(world):
-    """Runs entry points of the role; gives the number of changed tasks, and the output."""
+    """Runs entry points of the role, or task files of the playbooks; gives the number of changed
+    tasks, and the output."""
 
-    def run(*steps, machines=None, check=False, ok=True, **more):
+    def run(*steps, machines=None, reached=None, check=False, ok=True, **more):
         machines = machines or PLAN
         for name in machines:
             (world.folder / f"{name}.iso").write_bytes(bytes(102400))
@@ -99,12 +101,18 @@ def play(world):
             {
                 "hosts": hosts,
                 "gather_facts": False,
-                "tasks": [{"ansible.builtin.include_role": {"name": role, "tasks_from": entry}}],
+                "tasks": [
+                    {"ansible.builtin.include_tasks": f"{ROOT}/playbooks/{entry}"}
+                    if entry.endswith(".yml")
+                    else {"ansible.builtin.include_role": {"name": role, "tasks_from": entry}}
+                ],
             }
             for hosts, entry in steps
         ]
         (world.folder / "play.yml").write_text(json.dumps(plays))
-        (world.folder / "inventory.json").write_text(json.dumps(inventory(world, machines)))
+        (world.folder / "inventory.json").write_text(
+            json.dumps(inventory(world, machines, reached or {}))
+        )
         process = world.start_playbook(
             "--inventory=inventory.json",
             f"--extra-vars={json.dumps(more)}",
@@ -308,3 +316,36 @@ def test_an_image_and_the_power(world, play, boot_disk):
     # What is not defined is no failure to stop, and one to start.
     assert play(("machines", "stop"), machines=solo)[0] == 0
     assert "define it first" in play(("machines", "start"), machines=solo, ok=False)[1]
+
+
+def test_a_machine_that_does_not_answer_shows_its_console(world, play, boot_disk):
+    image = world.folder / "image.raw"
+    image.write_bytes(boot_disk)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = {
+        "provider_virtualbox_base_medium_path": str(image),
+        "provider_published_ports": [{"name": "ssh", "host_port": port, "guest_port": 22}],
+        "provider_role": "provider_virtualbox",
+        "datacenter_ssh_timeout_seconds": "8",
+    }
+    solo = {"solo": [nic(1, "nat", None, "02:5e:00:00:04:01")]}
+    play(*ALL, ("machines", "start"), machines=solo, **options)
+    # Its host is still reached as before.
+    ssh = {
+        "ansible_connection": "ssh",
+        "ansible_host": "127.0.0.1",
+        "ansible_port": port,
+        "ansible_ssh_common_args": "-F none -o ConnectTimeout=3 -o BatchMode=yes",
+    }
+    wait = ("machines", "tasks/start.yml")
+    _changed, output = play(wait, machines=solo, reached=ssh, ok=False, **options)
+    words = " ".join(output.split())
+    assert "solo is to answer SSH within 8 s of its start, and does not: " in words
+    console = world.vms / "lab" / "solo" / "Logs" / "console.log"
+    assert f"Its console ({console} on host1) said last: ALIVE ALIVE" in words
+    assert "change datacenter_ssh_timeout_seconds" in words
+    console.unlink()
+    _changed, output = play(wait, machines=solo, reached=ssh, ok=False, **options)
+    assert f"Its console ({console} on host1) says nothing." in " ".join(output.split())
+    play(("hypervisors", "destroy"), machines=solo)

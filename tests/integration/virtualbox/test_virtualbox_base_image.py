@@ -13,6 +13,7 @@ import os
 import random
 import re
 import signal
+import socket
 import sys
 
 import pytest
@@ -34,12 +35,12 @@ def image() -> bytes:
 def room(world, tmp_path, boot_disk):
     """The variables of a data center whose builder boots a sector that says that it lives."""
     (tmp_path / "cloud.raw").write_bytes(boot_disk)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     return {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
         "datacenter_name": "lab",
         "datacenter_state_dir": str(tmp_path / "state"),
-        "datacenter_ssh_port": 2271,
+        "datacenter_ssh_port": port,
         "datacenter_virtualbox_folder": str(world.vms),
         "datacenter_base_medium": str(tmp_path / "base.vdi"),
         "base_image_builder_medium": str(tmp_path / "cloud.raw"),
@@ -51,7 +52,8 @@ def room(world, tmp_path, boot_disk):
 @pytest.fixture
 def play(world, room, tmp_path):
     """Runs the playbook up to its end, or up to the name of a task, where it is killed."""
-    inventory = {"machine_hosts": {"hosts": {"host1": {}}}}
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    inventory = {"machine_hosts": {"hosts": {"host1": local}}}
     (tmp_path / "inventory.json").write_text(json.dumps({"all": {"children": inventory}}))
 
     def run(*options, playbook=PLAYBOOK, until=None, ok=True, **more):
@@ -132,3 +134,11 @@ def test_the_disk_becomes_the_base_medium_and_the_builder_goes(
     assert changed(play()) == 0
     other = play(ok=False, base_image_boot_size_mb=300)
     assert "is not the image that these inputs make" in other
+
+
+def test_a_builder_that_does_not_answer_shows_its_console(world, play):
+    words = " ".join(play(ok=False, base_image_builder_timeout_seconds=8).split())
+    assert f"{BUILDER} is to answer SSH within 8 s of its start, and does not: " in words
+    assert "change base_image_builder_timeout_seconds. " in words
+    console = world.vms / BUILDER / "Logs/console.log"
+    assert f"Its console ({console} on host1) said last: ALIVE ALIVE" in words

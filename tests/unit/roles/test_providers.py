@@ -79,7 +79,7 @@ def test_a_provider_gives_the_variables_the_same_meaning(role: Path) -> None:
 
 @names
 def test_what_runs_once_for_each_machine_is_delegated_to_its_host(role: Path) -> None:
-    for entry in ("define", "start", "stop"):
+    for entry in ("define", "start", "stop", "console"):
         tasks = yaml.safe_load((role / "tasks" / f"{entry}.yml").read_text(encoding="utf-8"))
         places = {
             (task | task.get("ansible.builtin.include_tasks", {}).get("apply", {}))["delegate_to"]
