@@ -111,7 +111,8 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils.running_task im
 NAMED_AFTER_SECONDS = 2.0
 PROGRESS_FILE = "VIRTUAL_DATACENTER_PROGRESS"
 DEBUG = add_internal_fqcns(("debug",))
-ARGUMENT_CHECKS = add_internal_fqcns(("validate_argument_spec",))
+# All is well, or they have shown it themselves.
+WITHOUT_LINE = (*add_internal_fqcns(("validate_argument_spec",)), "virtual.datacenter.screen_text")
 FREE = add_internal_fqcns(("free", "host_pinned"))
 # What became of hosts, in the order in which it is told, and the colour of the line.
 COLOURS = {
@@ -218,7 +219,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]  # Ansible has no t
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         state = "changed" if result.result.get("changed", False) else "ok"
-        if isinstance(result.task, TaskInclude) or result.task.action in ARGUMENT_CHECKS:
+        if isinstance(result.task, TaskInclude) or result.task.action in WITHOUT_LINE:
             state = "skipped"
         self._show("v2_runner_on_ok", result)
         self._done(result, state)

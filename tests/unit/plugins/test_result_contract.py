@@ -23,8 +23,8 @@ PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 MODULES = sorted(PLUGINS.glob("modules/*.py"))
 HELPERS = sorted([*PLUGINS.glob("module_utils/**/*.py"), PLUGINS / "plugin_utils/run_lock.py"])
 CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
-# An action plugin does its work.
-WITHOUT_MAIN = {"run_lock"}
+# Action plugins do their work.
+WITHOUT_MAIN = {"run_lock", "screen_text"}
 # Caught where they are raised, and never told to a user.
 INTERNAL = {"DoubtError", "UnreachableError", "UntrustedError"}
 
