@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -77,6 +78,40 @@ def test_the_kubeconfig_works_from_this_machine() -> None:
         ).stdout
     )
     assert len(nodes["items"]) == 5
+
+
+@pytest.mark.usefixtures("finished")
+def test_the_summary_can_be_copied_and_its_context_used(installed: Path, tmp_path: Path) -> None:
+    """Without our screen, as an installed collection has it at first."""
+    mine = tmp_path / "kube" / "config"
+    merge = ["-e", f"datacenter_kubeconfig_merge_into={mine}"]
+    inventory = installed / "ansible_collections/virtual/datacenter/inventories/lab"
+    argv = datacenter.command("virtual.datacenter.verify", *merge, inventory=inventory)
+    plain = {**datacenter.environment(installed), "ANSIBLE_CONFIG": str(installed / "ansible.cfg")}
+    run = datacenter.run(argv, cwd=installed, env=plain).ok()
+    assert run.changed == {"localhost": 2}
+    state = datacenter.STATE
+    for line in (
+        f"Kubeconfig   {state}/kubernetes/admin.conf",
+        f"Context      {datacenter.NAME}, in {mine}",
+        f"SSH          ssh -F {state}/ssh/config NAME",
+        f"             cat {state}/secrets/haproxy_stats_password",
+        f"Next:\nexport KUBECONFIG={state}/kubernetes/admin.conf",
+    ):
+        assert f"\n{line}\n" in run.output, run.output[-4000:]
+    kubectl = re.search(r"^(\S*kubectl) get pods --all-namespaces$", run.output, re.M)
+    assert kubectl, run.output[-4000:]
+    context = ["--kubeconfig", str(mine), "--context", datacenter.NAME]
+    ready = subprocess.run(
+        [kubectl[1], *context, "get", "--raw", "/readyz"], check=True, stdout=subprocess.PIPE
+    )
+    assert ready.stdout == b"ok"
+    # The page of haproxy is where the summary says.
+    tunnel = re.search(r"^HAProxy +ssh -F \S+ -N -L (\d+):([\d.]+):\d+ (\S+)$", run.output, re.M)
+    assert tunnel, run.output[-4000:]
+    page = datacenter.ssh(tunnel[3], "curl", "-sS", "-m", "10", f"http://{tunnel[2]}:{tunnel[1]}/")
+    assert "401" in page or "Unauthorized" in page
+    datacenter.run(argv, cwd=installed, env=plain).unchanged()
 
 
 @pytest.mark.usefixtures("finished")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import datacenter
 import pytest
 
 VBOXMANAGE = "/opt/virtual.datacenter/virtualbox/bin/VBoxManage"
+CACHE = Path(os.environ.get("VIRTUAL_DATACENTER_CACHE", Path.home() / ".cache/virtual.datacenter"))
 BRIDGE = "vdc-foreign0"
 NAMESPACE = "vdc-foreign"
 MACHINE = "foreign-vm"
@@ -80,6 +82,13 @@ def ours() -> list[str]:
     return traces
 
 
+def said_to_be_left(run: datacenter.Run) -> dict[str, str]:
+    """The last words of destroy: what is left, and why."""
+    items = run.output.split("What is left, and why:\n- ", 1)[1].split("\n\n", 1)[0]
+    said = [item.split("\n", 1) for item in items.split("\n- ")]
+    return {what.split(" on ")[0]: " ".join(why.split()) for what, why in said}
+
+
 @pytest.mark.usefixtures("finished", "foreign")
 def test_destroy_removes_ours_and_nothing_else() -> None:
     assert ours()
@@ -90,11 +99,20 @@ def test_destroy_removes_ours_and_nothing_else() -> None:
     run = datacenter.destroy(state=False).ok()
     assert run.changed
     assert ours() == []
+    kept = said_to_be_left(run)
+    assert {str(path) for path in (datacenter.STATE, CACHE)} <= set(kept)
+    assert "-e destroy_state=true" in kept[str(datacenter.STATE)]
+    assert all(Path(path).exists() for path in kept if path.startswith("/"))
     # The keys are kept for a next time; a dry run knows that the machines are not there.
     assert datacenter.SSH_CONFIG.exists()
     dry = datacenter.playbook("site", "--check").unchanged()
     assert f"Nothing of {datacenter.NAME} has been made yet" in " ".join(dry.output.split())
-    assert datacenter.destroy().ok().changed
+    run = datacenter.destroy().ok()
+    assert run.changed
+    # The folder is left for what is not ours in it, and only for that.
+    assert "virtualbox: in there is something" in said_to_be_left(run)[str(datacenter.STATE)]
+    assert [path.name for path in datacenter.STATE.iterdir()] == ["virtualbox"]
+    assert CACHE.exists()
     machines = vboxmanage("list", "vms").splitlines()
     assert [line.split('"')[1] for line in machines] == [MACHINE]
     disks = vboxmanage("list", "hdds")
