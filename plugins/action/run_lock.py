@@ -12,6 +12,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.virtual.datacenter.plugins.plugin_utils import run_lock
 
+OPTIONS: dict[str, t.Any] = {
+    "path": {"type": "path", "required": True},
+    "name": {"type": "str", "required": True},
+}
+
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
     """The action of module run_lock. Works on the controller, whatever the host is."""
@@ -24,12 +29,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        _spec, options = self.validate_argument_spec(
-            {
-                "path": {"type": "path", "required": True},
-                "name": {"type": "str", "required": True},
-            }
-        )
+        _spec, options = self.validate_argument_spec(OPTIONS)
         result["changed"] = False
         if self._task.check_mode:
             return result

@@ -111,7 +111,7 @@ EXAMPLES = r"""
 - name: A disk made from a cloud image, with room to grow
   virtual.datacenter.virtualbox_medium:
     path: /srv/virtualbox/debian-13.vdi
-    source_path: /srv/images/debian-13-genericcloud-amd64.raw
+    source_path: /srv/images/debian-13-generic-amd64.raw
     size_mb: 10240
 
 - name: A full copy of the current state of a VM with snapshots
