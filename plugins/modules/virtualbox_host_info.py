@@ -15,6 +15,8 @@ description:
   - Reads memory, processors, disk space, the kernel driver, and who else uses the processor's
     virtualisation, from the kernel. It works before VirtualBox is installed, and starts nothing.
   - Tells what keeps VMs from running, with the way out of each problem.
+  - Other systems show less. There memory, processors and the kernel driver are not known, and
+    nothing is said about them.
 extends_documentation_fragment:
   - virtual.datacenter.virtualbox
   - virtual.datacenter.virtualbox.attributes_info
@@ -59,8 +61,12 @@ capacity:
       description: The version of the installed VirtualBox; none if there is none.
       type: str
       sample: 7.2.22
+    system:
+      description: The name of the system and its version.
+      type: str
+      sample: Debian GNU/Linux 13 (trixie)
     kernel:
-      description: The release of the running kernel.
+      description: The release of the running kernel, empty on other systems than Linux.
       type: str
       sample: 6.12.48+deb13-amd64
     memory_mb:
@@ -127,8 +133,8 @@ problems:
   contains:
     code:
       description: V(NO_HW_VIRTUALIZATION), V(KVM_HOLDS_PROCESSOR), V(KVM_IN_USE),
-        V(KVM_NOT_ENABLED), V(DRIVER_NOT_BUILT), V(DRIVER_NOT_LOADED), V(DRIVER_NOT_SIGNED) or
-        V(DRIVER_VERSION).
+        V(KVM_NOT_ENABLED), V(DRIVER_NOT_BUILT), V(DRIVER_NOT_LOADED), V(DRIVER_NOT_SIGNED),
+        V(DRIVER_VERSION) or V(WSL).
       type: str
       sample: DRIVER_NOT_LOADED
     text:

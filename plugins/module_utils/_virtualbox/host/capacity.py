@@ -10,6 +10,7 @@ Read from /proc and /sys, so that it can be asked before VirtualBox is there.
 from __future__ import annotations
 
 import os
+import platform
 import re
 import typing as t
 from pathlib import Path
@@ -49,6 +50,19 @@ def _text(path: Path) -> str | None:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return None
+
+
+def _system(root: Path, kernel: str) -> str:
+    """The system by the name that its maker gives it."""
+    if platform.system() == "Darwin":
+        return f"macOS {platform.mac_ver()[0]}"
+    named = re.search(r'^PRETTY_NAME="?(.*?)"?$', _text(root / "etc/os-release") or "", re.M)
+    name = named.group(1) if named else platform.system()
+    return f"{name} in WSL on Windows" if _wsl(kernel) else name
+
+
+def _wsl(kernel: str) -> bool:
+    return "microsoft" in kernel.lower()
 
 
 def _memory(root: Path) -> dict[str, int]:
@@ -139,6 +153,7 @@ def read(folder: str, version: str | None, root: Path = Path("/")) -> Capacity:
     kernel = _text(root / "proc/sys/kernel/osrelease") or ""
     return {
         "virtualbox_version": version,
+        "system": _system(root, kernel),
         "kernel": kernel,
         **_memory(root),
         **_processor(root),
@@ -190,6 +205,9 @@ def kvm_problem(capacity: Capacity, version: tuple[int, ...]) -> Problem | None:
 def driver_problem(capacity: Capacity) -> Problem | None:
     """Why the kernel driver does not serve the installed VirtualBox."""
     driver, kernel = capacity["driver"], capacity["kernel"]
+    # Other systems than Linux do not show it in files.
+    if not kernel:
+        return None
     wanted = ".".join(map(str, numbers(capacity["virtualbox_version"])))
     if driver["loaded"]:
         if driver["version"] in (None, wanted):
@@ -231,6 +249,14 @@ def problems(capacity: Capacity, version: str | None = None) -> list[Problem]:
             )
         )
     found.append(kvm_problem(capacity, numbers(version or capacity["virtualbox_version"])))
-    if capacity["virtualbox_version"] is not None:
+    if _wsl(capacity["kernel"]):
+        found.append(
+            Problem(
+                "WSL",
+                f"It is {capacity['system']}, whose kernel {capacity['kernel']} has no driver of"
+                " VirtualBox. Take a host that runs Linux itself.",
+            )
+        )
+    elif capacity["virtualbox_version"] is not None:
         found.append(driver_problem(capacity))
     return [problem for problem in found if problem is not None]

@@ -69,6 +69,31 @@ def test_a_host_without_anything_under_proc_and_sys(tmp_path):
     assert codes(capacity) == []
 
 
+def test_a_debian_host_by_its_name(host):
+    names = {"etc/os-release": 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n'}
+    assert host(**LOADED, **names)["system"] == "Debian GNU/Linux 13 (trixie)"
+
+
+@pytest.mark.parametrize("version", ["7.2.22", None])
+def test_macos_is_no_linux_without_a_driver(tmp_path, monkeypatch, version):
+    monkeypatch.setattr(host_capacity.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(host_capacity.platform, "mac_ver", lambda: ("15.1", ("", "", ""), "x86_64"))
+    capacity = host_capacity.read("/", version, tmp_path)
+    assert (capacity["system"], capacity["kernel"]) == ("macOS 15.1", "")
+    assert codes(capacity) == []
+
+
+@pytest.mark.parametrize("version", ["7.2.22", None])
+def test_wsl_is_named_and_nobody_is_sent_for_headers(host, version):
+    files = {
+        "etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n',
+        "proc/sys/kernel/osrelease": "6.6.87.2-microsoft-standard-WSL2\n",
+    }
+    (problem,) = host_capacity.problems(host(version=version, **files))
+    assert problem.code == "WSL"
+    assert "Debian GNU/Linux 13 (trixie) in WSL on Windows" in problem.text
+
+
 def test_vms_of_all_front_ends_are_counted(host):
     names = ("VBoxHeadless", "VirtualBoxVM", "VBoxSVC", "bash")
     comms = {f"proc/{number}/comm": f"{name}\n" for number, name in enumerate(names, 100)}

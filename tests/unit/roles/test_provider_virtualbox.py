@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Preflight speaks of the system that a host has, and offers only what can be done there."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from role_templar import role_templar
+
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "provider_virtualbox"
+MACOS = ("macOS 15.1", None)
+UBUNTU = ("Ubuntu 24.04.3 LTS", "ID=ubuntu\nID_LIKE=debian\n")
+DEBIAN = ("Debian GNU/Linux 13 (trixie)", 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nID=debian\n')
+OTHERS = pytest.mark.parametrize("system", [MACOS, UBUNTU])
+
+
+def said(name: str, system: tuple[str, str | None], version: str | None, **given: Any) -> str:
+    """The sentences of one kind of problems, for a host with that system and VirtualBox."""
+    label, release = system
+    host = {"capacity": {"virtualbox_version": version, "system": label}, "problems": []}
+    found = {} if release is None else {"content": base64.b64encode(release.encode()).decode()}
+    templar = role_templar(
+        ROLE,
+        inventory_hostname="workstation",
+        __provider_virtualbox_host=host,
+        __provider_virtualbox_system=found,
+        **given,
+    )
+    variable = f"__provider_virtualbox_{name}_problems"
+    return " ".join(templar.template(templar.available_variables[variable]))
+
+
+@OTHERS
+def test_a_host_without_virtualbox_is_named(system: tuple[str, str | None]) -> None:
+    text = said("version", system, None, provider_virtualbox_install=True)
+    assert text == (
+        "VirtualBox 7.0 or later is needed on workstation, found none. Install it yourself: the "
+        f"collection does so on Debian only, and this is {system[0]}."
+    )
+
+
+def test_on_debian_it_is_installed() -> None:
+    assert said("version", DEBIAN, None, provider_virtualbox_install=True) == ""
+
+
+@OTHERS
+def test_an_old_virtualbox_is_not_updated_there_by_our_role(
+    system: tuple[str, str | None],
+) -> None:
+    assert f"Update it by the means of {system[0]}." in said("version", system, "6.1.50")
+    assert "virtual.datacenter.virtualbox_host" in said("version", DEBIAN, "6.1.50")
+
+
+@OTHERS
+def test_an_image_is_made_on_debian_only(system: tuple[str, str | None]) -> None:
+    text = said("image", system, "7.2.22", provider_virtualbox_make_image=True)
+    assert f"on a Debian host only, and workstation is {system[0]}. Name one" in text
+    assert said("image", DEBIAN, "7.2.22", provider_virtualbox_make_image=True) == ""
+
+
+@OTHERS
+def test_an_image_that_is_not_there_can_be_left_out_on_debian_only(
+    system: tuple[str, str | None],
+) -> None:
+    missing = {
+        "provider_virtualbox_base_medium_path": "/image.vdi",
+        "__provider_virtualbox_image": {"stat": {"exists": False}},
+    }
+    assert said("image", system, "7.2.22", **missing).endswith(
+        ", or change datacenter_base_medium."
+    )
+    assert said("image", DEBIAN, "7.2.22", **missing).endswith("an image is made then.")
