@@ -1,5 +1,5 @@
 # Thin on purpose: one line a target, no logic. Every target also runs alone.
-.PHONY: setup programs tools host site demo destroy image test lint unit sanity integration molecule e2e second_leg chaos nightly bench
+.PHONY: setup programs tools host site demo destroy image test lint unit sanity integration molecule e2e second_leg chaos nightly bench docs
 SCENARIO ?= --all
 
 setup:
@@ -18,6 +18,8 @@ destroy: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/destroy.yml -e destroy_confirm=lab
 image: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/base_image_here.yml
+docs:
+	@tests/tools/docs
 test:
 	$(MAKE) --jobs=2 --output-sync lint unit sanity
 	$(MAKE) --jobs=2 --output-sync=line integration molecule

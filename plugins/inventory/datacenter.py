@@ -84,9 +84,9 @@ options:
     description: Variables for all hosts. C(group_vars/all.yml) beside the file overrides them.
     type: dict
     default: {}
-seealso:
-  - ref: ansible_collections.virtual.datacenter.datacenter_role
-    description: Says what the variables C(datacenter_...) and C(machine_...) mean.
+notes:
+  - P(virtual.datacenter.datacenter#role) says what the variables C(datacenter_...) and
+    C(machine_...) mean.
 """
 
 EXAMPLES = r"""

@@ -21,6 +21,7 @@ description:
     its folder too if nothing else is in it.
 notes:
   - Works on the controller, without a connection to the host.
+  - P(virtual.datacenter.datacenter#role) asks for it in every play.
 attributes:
   check_mode:
     description: A dry run changes nothing, so it takes no lock and minds none.
@@ -47,9 +48,6 @@ options:
     description: What is locked, for the message to whom it is refused.
     type: str
     required: true
-seealso:
-  - ref: ansible_collections.virtual.datacenter.datacenter_role
-    description: Asks for it in every play.
 """
 
 EXAMPLES = r"""
