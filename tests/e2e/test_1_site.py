@@ -19,6 +19,14 @@ import yaml
 DEFAULTS = datacenter.ROOT / "roles" / "datacenter" / "defaults" / "main.yml"
 
 
+def kubectl() -> str:
+    """The lab's own, of the version of the cluster."""
+    cache = Path.home() / ".cache" / "virtual.datacenter"
+    version = yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))["datacenter_kubernetes_version"]
+    cache = Path(os.environ.get("VIRTUAL_DATACENTER_CACHE", cache)) / f"kubernetes-v{version}"
+    return str(cache / "bin" / "kubectl")
+
+
 def test_the_installed_collection_ends_what_a_killed_run_of_the_checkout_began(
     finished: datacenter.Run,
 ) -> None:
@@ -59,13 +67,10 @@ def test_a_dry_run_foresees_machines_that_were_added(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("finished")
 def test_the_kubeconfig_works_from_this_machine() -> None:
-    kubectl = Path.home() / ".cache" / "virtual.datacenter"
-    version = yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))["datacenter_kubernetes_version"]
-    kubectl = Path(os.environ.get("VIRTUAL_DATACENTER_CACHE", kubectl)) / f"kubernetes-v{version}"
     nodes = json.loads(
         subprocess.run(
             [
-                str(kubectl / "bin" / "kubectl"),
+                kubectl(),
                 "--kubeconfig",
                 str(datacenter.KUBECONFIG),
                 "get",
@@ -99,11 +104,10 @@ def test_the_summary_can_be_copied_and_its_context_used(installed: Path, tmp_pat
         f"Next:\nexport KUBECONFIG={state}/kubernetes/admin.conf",
     ):
         assert f"\n{line}\n" in run.output, run.output[-4000:]
-    kubectl = re.search(r"^(\S*kubectl) get pods --all-namespaces$", run.output, re.M)
-    assert kubectl, run.output[-4000:]
+    assert re.search(r"^\S*kubectl get pods --all-namespaces$", run.output, re.M)
     context = ["--kubeconfig", str(mine), "--context", datacenter.NAME]
     ready = subprocess.run(
-        [kubectl[1], *context, "get", "--raw", "/readyz"], check=True, stdout=subprocess.PIPE
+        [kubectl(), *context, "get", "--raw", "/readyz"], check=True, stdout=subprocess.PIPE
     )
     assert ready.stdout == b"ok"
     # The page of haproxy is where the summary says.
