@@ -307,6 +307,16 @@ def test_an_image_and_the_power(world, play, boot_disk):
     while not console.exists() or not console.read_bytes().startswith(b"ALIVE"):
         assert time.monotonic() < end, "the machine prints nothing"
         time.sleep(0.2)
+    renamed = {"solo": {"name": "solo", "host": "host1", "fqdn": "solo.other.example"}}
+    _changed, output = play(
+        ("hypervisors", "preflight"),
+        machines=solo,
+        ok=False,
+        **options,
+        provider_plan={"machines": renamed},
+    )
+    words = " ".join(output.split())
+    assert "as solo.dc.internal, and is planned as solo.other.example." in words
     force = {"provider_power_cut": True}
     assert play(("machines", "stop"), machines=solo, **force)[0] == 1
     assert play(("machines", "stop"), machines=solo, **force)[0] == 0
