@@ -10,6 +10,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+OPTIONS: dict[str, t.Any] = {"text": {"type": "str", "required": True}}
+
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
     """The action of module screen_text. Works on the controller, whatever the host is."""
@@ -24,7 +26,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
     ) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         options = self._task.args
-        if set(options) != {"text"} or not isinstance(options["text"], str):
+        if set(options) != set(OPTIONS) or not isinstance(options["text"], str):
             raise AnsibleActionFail(
                 f"Wanted is text, and nothing else, found {', '.join(options) or 'no option'}. "
                 "Give the option text.",

@@ -329,7 +329,8 @@ def end(text: str, title: str) -> str:
 
 
 def block(text: str, begin: str, end: str) -> str:
-    """The lines from one that begins so until one that begins so."""
+    """The lines from one that begins so until one that begins so, without those of the heartbeat."""
+    text = re.sub(r"^  \.\.\. .*\n", "", text, flags=re.M)
     found = text[text.index("\n" + begin) + 1 :]
     return found[: found.index("\n" + end) + 1]
 
