@@ -39,6 +39,8 @@ SECOND_QUESTION_SECONDS = 3.0
 # the 10 s above.
 LOOK_SECONDS = 2.0
 LOST_LOOKS = 7
+# Subcommands that VBoxManage does alone, for as long as they take: no service of theirs can go.
+WITHOUT_SERVICE = ("convertfromraw",)
 
 
 class Answer(t.NamedTuple):
@@ -68,6 +70,7 @@ class Call:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self._alone = not set(argv[1:2]).isdisjoint(WITHOUT_SERVICE)
         # Looked at while the client starts: before it, each call would take that much longer.
         self._served_by = instance.services()
 
@@ -99,6 +102,8 @@ class Call:
         self._process.kill()
 
     def _has_lost_its_service(self) -> bool:
+        if self._alone:
+            return False
         alive = instance.services()
         # The first call starts the service.
         self._served_by = self._served_by or alive

@@ -181,6 +181,17 @@ def test_a_call_whose_service_has_gone_does_not_wait_for_ever(monkeypatch, seen,
     assert client.run_process(sleeps, 30).rc == (-9 if ended else 0)
 
 
+def test_a_call_without_a_service_is_left_to_its_work(monkeypatch, tmp_path):
+    """convertfromraw asks no service, and the one that an earlier call began goes to sleep."""
+    monkeypatch.setattr(client, "LOOK_SECONDS", 0.01)
+    looks = iter([frozenset({7})])
+    monkeypatch.setattr(client.instance, "services", lambda: next(looks, frozenset()))
+    program = tmp_path / "VBoxManage"
+    program.write_text("#!/bin/sh\nsleep 0.5\n", encoding="utf-8")
+    program.chmod(0o700)
+    assert client.run_process([str(program), "convertfromraw"], 30).rc == 0
+
+
 def test_a_question_that_fails():
     with pytest.raises(FileNotFoundError):
         client.run_question(["/nonexistent/VBoxManage"], 1)
