@@ -162,5 +162,6 @@ def test_destroy_does_not_take_what_is_not_ours(tmp_path: Path) -> None:
 
 def test_a_dry_run_does_not_say_that_it_destroyed(tmp_path: Path) -> None:
     words = left(tmp_path, "--check", found=("ssh",), destroy_state=True)
-    assert "This was a dry run: nothing was removed" in words
+    assert "This was a dry run: nothing was removed. What would be left, and why: - " in words
+    assert "/state/demo" not in words
     assert "is destroyed" not in words
