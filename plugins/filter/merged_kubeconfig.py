@@ -18,11 +18,10 @@ TIMESTAMP = "tag:yaml.org,2002:timestamp"
 class Loader(yaml.SafeLoader):
     """Leaves times as text, as kubectl does: written again, they look as before."""
 
-
-Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != TIMESTAMP]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+    yaml_implicit_resolvers = {  # noqa: RUF012 # as PyYAML has it
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != TIMESTAMP]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def is_ours(entry: dict[str, Any], kind: str) -> bool:
