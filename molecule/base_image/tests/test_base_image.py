@@ -213,41 +213,42 @@ def play(name: str, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, check=False, env=environment())
 
 
-def said(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """What the storage plan says is to be done."""
-    assert done.returncode == 0, done.stdout + done.stderr
-    steps = re.findall(
-        r"(?:make|grow|take|mount|enter|set) [^\n\"';]*system/[^\n\"';]*", done.stdout
-    )
-    return sorted({step.strip(" ,-[]") for step in steps})
-
-
 def test_var_grows_while_it_is_written_to_and_etcd_gets_a_volume(
-    machine: Host, firmware: str, tmp_path: Path
+    machine: Host, firmware: str
 ) -> None:
     began = machine.check_output("cat /proc/sys/kernel/random/boot_id")
     writer = "while date >>/var/tmp/beat && sync /var/tmp/beat; do sleep 0.5; done"
     machine.check_output("systemd-run --unit=beat sh -c %s", writer)
     done = play("room.yml", "-e", f"firmware={firmware}")
     assert done.returncode == 0, done.stdout + done.stderr
+    # Mounts and fstab of /var are right as they are.
+    assert "grow volume system/var from 1.5G to 12G" in done.stdout
+    assert re.search(r"changed: \[.*system/var", done.stdout)
+    assert "enter /var into fstab" not in done.stdout
+    size = int(machine.check_output("findmnt --noheadings --bytes --output SIZE /var"))
+    assert 11 * 1024 * MIB < size < 12 * 1024 * MIB
     etcd = machine.check_output("findmnt --noheadings --output SOURCE,FSTYPE /var/lib/etcd")
     assert etcd.split() == ["/dev/mapper/system-etcd", "xfs"]
     assert machine.file("/var/lib/etcd").mode == 0o700
     assert machine.check_output("ls -A /var/lib/etcd") == ""
     assert machine.check_output("vgs --noheadings --options pv_count system").strip() == "2"
+    assert machine.service("beat").is_running
+    assert machine.check_output("cat /proc/sys/kernel/random/boot_id") == began
+    assert machine.check_output("systemctl list-units --state=failed --plain --no-legend") == ""
 
-    # One line is changed; nothing else is to be done.
+
+@pytest.mark.skipif(ENTERED == "bios", reason="make nightly does it: minutes, where emulated")
+def test_one_changed_line_is_all_that_is_done(machine: Host, firmware: str, tmp_path: Path) -> None:
+    """After the test above."""
     sample = yaml.safe_load(SAMPLE.read_text(encoding="utf-8"))
     sample["machine_volume_groups"][0]["volumes"][0]["size"] = "14G"
     changed = tmp_path / "control_plane.json"
     changed.write_text(json.dumps(sample), encoding="utf-8")
     done = play("room.yml", "-e", f"firmware={firmware}", "-e", f"@{changed}")
-    assert said(done) == ["grow volume system/var from 12 GiB to 14 GiB"]
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "msg:\n    - grow volume system/var from 12G to 14G\n\n" in done.stdout
     size = int(machine.check_output("findmnt --noheadings --bytes --output SIZE /var"))
     assert 13 * 1024 * MIB < size < 14 * 1024 * MIB
-    assert machine.service("beat").is_running
-    assert machine.check_output("cat /proc/sys/kernel/random/boot_id") == began
-    assert machine.check_output("systemctl list-units --state=failed --plain --no-legend") == ""
 
 
 def test_it_starts_in_virtualbox() -> None:
