@@ -36,6 +36,7 @@ BOOT_SECONDS = 1800
 # The firmware of the machine that is logged in to; the other is seen to start the system.
 # A boot to its end is most of what this scenario costs, and `make nightly` changes them over.
 ENTERED = os.environ.get("BASE_IMAGE_FIRMWARE", "bios")
+nightly = pytest.mark.skipif(ENTERED == "bios", reason="minutes on an emulated processor")
 SEEN = {"bios": "efi", "efi": "bios"}[ENTERED]
 
 
@@ -213,6 +214,7 @@ def play(name: str, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, check=False, env=environment())
 
 
+@nightly
 def test_var_grows_while_it_is_written_to_and_etcd_gets_a_volume(
     machine: Host, firmware: str
 ) -> None:
@@ -237,7 +239,7 @@ def test_var_grows_while_it_is_written_to_and_etcd_gets_a_volume(
     assert machine.check_output("systemctl list-units --state=failed --plain --no-legend") == ""
 
 
-@pytest.mark.skipif(ENTERED == "bios", reason="make nightly does it: minutes, where emulated")
+@nightly
 def test_one_changed_line_is_all_that_is_done(machine: Host, firmware: str, tmp_path: Path) -> None:
     """After the test above."""
     sample = yaml.safe_load(SAMPLE.read_text(encoding="utf-8"))
