@@ -57,8 +57,8 @@ class World:
                 timeout=120,
                 check=False,
             )
-            # Nothing was asked yet: the service was ending, or the test before has killed it. Or the
-            # service has met an assertion of its own, as it does when it is busy.
+            # Nothing was asked yet: the service was ending, or the test before has killed it. Or it
+            # has met an assertion of its own, as it does when the machine is busy.
             again = ("Failed to create the VirtualBox object", "contact the product vendor")
             if not any(words in done.stderr for words in again):
                 break
