@@ -111,7 +111,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils.running_task im
 NAMED_AFTER_SECONDS = 2.0
 PROGRESS_FILE = "VIRTUAL_DATACENTER_PROGRESS"
 DEBUG = add_internal_fqcns(("debug",))
-# All is well, or they have shown it themselves.
+# Tasks whose success has no line: checks of arguments, and text that is on the screen already.
 WITHOUT_LINE = (*add_internal_fqcns(("validate_argument_spec",)), "virtual.datacenter.screen_text")
 FREE = add_internal_fqcns(("free", "host_pinned"))
 # What became of hosts, in the order in which it is told, and the colour of the line.

@@ -223,7 +223,7 @@ def test_var_grows_while_it_is_written_to_and_etcd_gets_a_volume(
     machine.check_output("systemd-run --unit=beat sh -c %s", writer)
     done = play("room.yml", "-e", f"firmware={firmware}")
     assert done.returncode == 0, done.stdout + done.stderr
-    # Mounts and fstab of /var are right as they are.
+    # The image mounts /var as the data wants it, so that fstab stays as it is.
     assert "grow volume system/var from 1.5G to 12G" in done.stdout
     assert re.search(r"changed: \[.*system/var", done.stdout)
     assert "enter /var into fstab" not in done.stdout

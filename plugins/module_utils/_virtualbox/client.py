@@ -39,7 +39,8 @@ SECOND_QUESTION_SECONDS = 3.0
 # the 10 s above.
 LOOK_SECONDS = 2.0
 LOST_LOOKS = 7
-# Subcommands that VBoxManage does alone, for as long as they take: no service of theirs can go.
+# Subcommands that VBoxManage carries out without its service, however long they take. That the
+# service ends meanwhile says nothing about them.
 WITHOUT_SERVICE = ("convertfromraw",)
 
 
@@ -70,7 +71,7 @@ class Call:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        self._alone = not set(argv[1:2]).isdisjoint(WITHOUT_SERVICE)
+        self._alone = len(argv) > 1 and argv[1] in WITHOUT_SERVICE
         # Looked at while the client starts: before it, each call would take that much longer.
         self._served_by = instance.services()
 

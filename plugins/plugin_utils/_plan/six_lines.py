@@ -110,7 +110,7 @@ DISK = {"path": "/dev/disk/by-path/pci-0000:00:0d.0-ata-3"}
 
 
 def _room(disk_mb: int, *volumes: Variables) -> Variables:
-    """A disk more, which the volume group of the base image takes."""
+    """Variables of a machine with one more disk, which joins the volume group of the base image."""
     group = {"name": "system", "devices": [DISK], "volumes": list(volumes)}
     return {"machine_disks": [{"size_mb": disk_mb}], "machine_volume_groups": [group]}
 
@@ -120,7 +120,8 @@ def _var(size: str) -> Variables:
     return {"name": "var", "size": size, "mount": "/var", "mount_options": "defaults"}
 
 
-# etcd waits for its disk with every write. A fresh xfs is empty, as kubeadm wants the folder.
+# Nothing else writes to the volume of etcd, which waits for its disk with every write. It is xfs,
+# because a fresh ext4 holds lost+found, and kubeadm wants the folder to be empty.
 ETCD: Variables = {
     "name": "etcd",
     "size": "3G",
