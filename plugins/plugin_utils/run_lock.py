@@ -85,10 +85,15 @@ def refusal(name: str, path: str, said: Said) -> str:
 
 def _open(path: str) -> int | None:
     """The lock file, in a folder that nobody else can look into; nothing if that folder went."""
-    before = os.umask(0o077)
+    before, folder = os.umask(0o077), os.path.dirname(path)
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        # The run before removes its folder, which may be at this very moment.
+        # The run before removes its folder, which may be at this very moment: while it is looked at
+        # here, or before the file is opened.
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except FileExistsError:
+            if os.path.lexists(folder) and not os.path.isdir(folder):
+                raise
         with contextlib.suppress(FileNotFoundError):
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         return None

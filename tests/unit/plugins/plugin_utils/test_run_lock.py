@@ -76,6 +76,22 @@ def test_another_data_center_is_not_hindered(tmp_path: Path, runs: Start) -> Non
         run_lock.take(str(tmp_path / name / "run.lock"), name, runs().pid, COMMAND)
 
 
+def test_a_folder_that_goes_while_it_is_made_is_made_again(
+    tmp_path: Path, runs: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """os.makedirs says so where the folder is there at first, and gone when it looks again."""
+    path, run, real = str(tmp_path / "state" / "run.lock"), runs(), os.makedirs
+    races = iter([True])
+
+    def make(name: str, **options: bool) -> None:
+        if next(races, False):
+            raise FileExistsError(name)
+        real(name, **options)
+
+    monkeypatch.setattr(os, "makedirs", make)
+    assert run_lock.take(path, "dc1", run.pid, COMMAND)["pid"] == run.pid
+
+
 def test_a_killed_run_is_followed_at_once(tmp_path: Path, runs: Start) -> None:
     path = str(tmp_path / "state" / "run.lock")
     first, second = runs(), runs()
