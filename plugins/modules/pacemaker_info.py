@@ -92,6 +92,8 @@ resources:
   description:
     - The resources by id, each with C(agent), the C(nodes) that it runs on, C(failed), C(blocked),
       C(managed) and C(pending); the instances of a clone are one entry.
+    - C(since) says for each of the nodes when it was started there, as the clock of the node shows
+      it. Empty if Pacemaker does not know it.
   returned: success
   type: dict
 failures:

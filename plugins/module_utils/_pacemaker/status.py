@@ -115,7 +115,19 @@ def _resources(root: ET.Element) -> dict[str, dict[str, t.Any]]:
         entry["blocked"] = entry["blocked"] or _true(element, "blocked")
         entry["managed"] = entry["managed"] and _true(element, "managed")
         entry["pending"] = entry["pending"] or element.get("pending", "")
+    for identity, entry in result.items():
+        entry["since"] = {node: _started(root, node, identity) for node in entry["nodes"]}
     return result
+
+
+def _started(root: ET.Element, node: str, identity: str) -> str:
+    """When the resource was started on the node the last time; empty if that is not known."""
+    for found in root.findall("node_history/node"):
+        for history in found.findall("resource_history") if found.get("name") == node else []:
+            if history.get("id", "").split(":")[0] == identity:
+                starts = history.findall("operation_history[@task='start'][@rc='0']")
+                return starts[-1].get("last-rc-change", "") if starts else ""
+    return ""
 
 
 def _failure(element: ET.Element) -> dict[str, str]:

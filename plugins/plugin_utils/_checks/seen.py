@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was seen of a data center, and what was planned: all that a check knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def came(result: Mapping[str, Any]) -> bool:
+    """Whether the result of a task is one: its machine was reached, and it did not fail."""
+    return bool(result) and not any(result.get(key) for key in ("unreachable", "failed", "skipped"))
+
+
+def having(key: str, results: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """The results that have this key: those of modules that could answer."""
+    return {name: item for name, item in (results or {}).items() if key in item}
+
+
+class Seen:
+    """Any part may be missing; a check of what was not looked at finds nothing."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        plan = data.get("plan") or {}
+        self.name: str = plan.get("name", "")
+        # The machines of the plan, by name; in the order of the inventory.
+        self.planned: dict[str, Any] = dict(plan.get("machines") or {})
+        self.gateway: str = plan.get("gateway") or ""
+        self.floating_ip: str = data.get("floating_ip") or (plan.get("floating_ip") or {}).get(
+            "address", ""
+        )
+        # The names that must be Ready, and those of them that run a member of etcd.
+        self.nodes: list[str] = sorted(data.get("nodes") or [])
+        self.control_planes: list[str] = list(data.get("control_planes") or [])
+        self.kubernetes_version: str = data.get("kubernetes_version") or ""
+        # How a user runs a command on a machine, without its name.
+        self.ssh: str = data.get("ssh") or "ssh"
+        self.kubectl: str = data.get("kubectl") or "kubectl"
+        self._power: dict[str, str] | None = data.get("power")
+        # For each machine that answered: what machine_health_info, pacemaker_info and kubeadm_info
+        # returned.
+        results: dict[str, dict[str, Any]] = dict(data.get("health") or {})
+        self.health = {name: item for name, item in results.items() if came(item)}
+        self.pacemaker = having("connected", data.get("pacemaker"))
+        self.members = having("state", data.get("members"))
+        # The machines that have the floating IP, where only that was looked at.
+        self.held_by: list[str] | None = data.get("held_by")
+        # What was said of a machine that did not answer, in one line.
+        self.silence: dict[str, str] = {
+            name: " ".join(str(item["msg"]).split()).rstrip(".")
+            for name, item in results.items()
+            if not came(item) and item.get("msg")
+        }
+        # The objects of the API, None where they were not asked for. Its complaint is empty if it
+        # answered.
+        self.node_objects: list[dict[str, Any]] | None = data.get("node_objects")
+        self.dns_pods: list[dict[str, Any]] | None = data.get("dns_pods")
+        self.pods: list[dict[str, Any]] | None = data.get("pods")
+        self.etcd_health: list[dict[str, Any]] | None = data.get("etcd_health")
+        self.api_complaint: str | None = data.get("api_complaint")
+        self.certificates: dict[str, list[dict[str, Any]]] = {
+            **{
+                name: item["certificates"]
+                for name, item in self.health.items()
+                if item.get("certificates")
+            },
+            **(data.get("certificates") or {}),
+        }
+
+    def of_role(self, role: str) -> list[str]:
+        return [name for name, machine in self.planned.items() if machine.get("role") == role]
+
+    def power_of(self, name: str) -> str:
+        """The state of its power; absent if its host does not have it, empty if it was not "
+        "asked."""
+        return "" if self._power is None else self._power.get(name, "absent")
+
+    @staticmethod
+    def macs(machine: Mapping[str, Any]) -> list[str]:
+        return [str(nic["mac"]).lower() for nic in machine.get("nics") or []]
