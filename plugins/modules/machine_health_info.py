@@ -137,9 +137,15 @@ problems:
   returned: success
   type: list
   elements: str
+error_code:
+  description: Name of the kind of error, in capital letters.
+  returned: failure
+  type: str
+  sample: COMMAND_TIMEOUT
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._health.look import look
 
 
@@ -155,7 +161,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, **look(module.params))
+    with change.failures(module):
+        module.exit_json(changed=False, **look(module.params))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import (
@@ -14,6 +15,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes imp
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._checks.check import (
     FAILED,
     NOTE,
+    UNKNOWN,
     WARNING,
     Check,
     listing,
@@ -54,11 +56,17 @@ def floating_ip_is_held_once(seen: Seen) -> Iterator[Check]:
     if not seen.floating_ip:
         return
     found = holders(seen)
+    asked = seen.of_role("load_balancer")
+    silent = [name for name in asked if name not in seen.health]
+    if asked and silent == asked:
+        sentence = f"Who holds the floating IP {seen.floating_ip} is not known: nobody answers."
+        yield Check(LOAD_BALANCERS, UNKNOWN, sentence)
+        return
     problem = ""
     if len(found) != 1:
         problem = (
             f"The floating IP {seen.floating_ip} is to be held by exactly one load balancer, "
-            f"and is held by {listing(found)}."
+            f"and is held by {listing(found)}{' of those that answer' if silent else ''}."
         )
     since = held_since(seen)
     well = (
@@ -148,15 +156,19 @@ def members_are_whole(seen: Seen) -> Iterator[Check]:
         yield one(name, problem, f"{name} is a healthy member of the cluster.", hint)
 
 
+def cause(complaint: str) -> str:
+    """The innermost text of what a Python client complains about."""
+    inside = re.search(r"""Caused by .*?["']([^"']{5,})["']\)""", complaint)
+    return (inside.group(1) if inside else complaint).rpartition(">: ")[2].rstrip(". ")
+
+
 def api_answers(seen: Seen) -> Iterator[Check]:
     """The API answers through the floating IP."""
     if seen.api_complaint is None:
         return
-    problem = (
-        f"The API of Kubernetes does not answer: {seen.api_complaint.rstrip('.')}."
-        if seen.api_complaint
-        else ""
-    )
+    problem = ""
+    if seen.api_complaint:
+        problem = f"The API of Kubernetes does not answer: {cause(seen.api_complaint)}."
     hint = "Look at the floating IP and at the control planes."
     yield one(CLUSTER, problem, "The API of Kubernetes answers through the floating IP.", hint)
 

@@ -28,25 +28,25 @@ CERTIFICATE_DAYS = 30
 def machines_answer(seen: Seen) -> Iterator[Check]:
     """Every planned machine runs and answers SSH."""
     gateway = seen.gateway
-    gateway_is_away = gateway in seen.planned and gateway not in seen.health
+    off = [name for name in seen.planned if seen.power_of(name) not in ("running", "absent", "")]
     for name in seen.planned:
+        power = seen.power_of(name)
         if name in seen.health:
             yield Check(name, OK, f"{name} answers SSH.")
-            continue
-        power = seen.power_of(name)
-        if power == "absent":
-            hint = "Run the playbook virtual.datacenter.site, which makes it."
+        elif power == "absent":
+            hint = "Run the playbook virtual.datacenter.site, which makes what is not there."
             yield Check(name, FAILED, f"{name} is not there.", hint)
-        elif power not in ("running", ""):
-            hint = f"Run the playbook virtual.datacenter.start with --limit={name}."
+        elif name in off:
+            hint = f"Run the playbook virtual.datacenter.start with --limit={','.join(off)}."
             yield Check(name, FAILED, f"{name} is {power}.", hint)
-        elif gateway_is_away and name != gateway:
+        elif gateway in seen.planned and gateway not in seen.health and name != gateway:
             yield Check(name, UNKNOWN, f"{name} is reached by {gateway}, which does not answer.")
         else:
             said = f" ({seen.silence[name]})" if seen.silence.get(name) else ""
             hint = (
-                "Look at its console; to start it anew: virtual.datacenter.stop with -e "
-                f"stop_power_cut=true --limit={name}, then start."
+                f"Look at the console of {name}. To start it anew: the playbooks "
+                "virtual.datacenter.stop -e stop_power_cut=true, then virtual.datacenter.start, "
+                f"both with --limit={name}."
             )
             yield Check(name, FAILED, f"{name} does not answer SSH{said}.", hint)
 
