@@ -1,5 +1,5 @@
 # Thin on purpose: one line a target, no logic. Every target also runs alone.
-.PHONY: setup programs tools host site demo destroy image test lint unit sanity integration molecule e2e second_leg chaos nightly bench docs
+.PHONY: setup programs tools host site status demo destroy image test lint unit sanity integration molecule e2e second_leg chaos nightly bench docs
 SCENARIO ?= --all
 
 setup:
@@ -12,6 +12,8 @@ host: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/lab_host.yml
 site: host
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/site.yml
+status: setup
+	.venv/bin/ansible-playbook -i inventories/lab playbooks/status.yml
 demo: setup
 	.venv/bin/ansible-playbook -i inventories/lab playbooks/demo_failover.yml -e demo_confirm=lab
 destroy: setup

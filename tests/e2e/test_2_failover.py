@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import ssl
 import threading
 import time
@@ -100,6 +101,28 @@ def online(machine: str, count: int) -> bool:
     return text.count('online="true"') >= count
 
 
+def assert_status_tells_it(dead: str, holder_now: str) -> None:
+    """The page of status, while one load balancer is off."""
+    run = datacenter.playbook("status", "-e", "status_fail_on=failed")
+    print(f"\nstatus: {run.seconds:.0f} s")
+    assert run.changed == {}
+    assert run.code != 0
+    assert f"\nFAILED       {dead} is stopped.\n" in run.output
+    page = json.loads((datacenter.STATE / "status.json").read_text(encoding="utf-8"))
+    assert page["state"] == "failed"
+    machines = {machine["name"]: machine for machine in page["machines"]}
+    assert [name for name, machine in machines.items() if not machine["answers"]] == [dead]
+    assert page["floating_ip"]["held_by"] == [holder_now]
+    assert sum(machine["node_ready"] is True for machine in machines.values()) == 5
+    assert len(machines["gate01"]["leases"]) == 7
+    assert machines["gate01"]["services"]["dnsmasq-gateway-firewall"] == "active"
+    assert min(found["days_left"] for found in page["certificates"]) > 300
+    assert f"virtual.datacenter.start with --limit={dead}." in page["next"][0]
+    html = datacenter.STATE / "status.html"
+    assert f"{dead} is stopped." in html.read_text(encoding="utf-8")
+    assert html.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.usefixtures("finished")
 def test_the_api_answers_through_the_other_load_balancer() -> None:
     dead = holder()
@@ -112,6 +135,7 @@ def test_the_api_answers_through_the_other_load_balancer() -> None:
         wait_for(f"{other} holds the floating IP", lambda: holder() == other, 60)
         wait_for("the API answers through it", client.steady, 60)
     print(f"\ngap after a power cut of {dead}: {client.gap_seconds(cut):.1f} s")
+    assert_status_tells_it(dead, other)
     datacenter.playbook("start", "--limit", dead).ok()
     wait_for(f"{dead} is back in the cluster", lambda: online(other, 2), 120)
     datacenter.playbook("verify").unchanged()

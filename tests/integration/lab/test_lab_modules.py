@@ -32,6 +32,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (  
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import LabNetwork  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.modules import (  # noqa: E402
+    lab_info,
     lab_machine,
     lab_network,
 )
@@ -271,15 +272,19 @@ def test_a_machine_from_nothing_to_nothing(root: str, definition: dict[str, Any]
     assert inside(root, "cat", "/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/panic") == (
         "1\n10\n"
     )
+    there = lab_info.machines(root, NAME)
+    assert {name: found["power"] for name, found in there.items()} == {"one": "running"}
     # A power cut loses nothing that was written.
     inside(root, "sh", "-c", "echo kept >/etc/kept; echo kept >/var/lib/etcd/kept; sync")
     assert machine(root, state="stopped", force=True)["actions"] == [
         "cut the power of machine 'one'"
     ]
+    assert lab_info.machines(root, NAME)["one"]["power"] == "stopped"
     assert machine(root, state="started")["actions"] == ["start machine 'one'"]
     assert inside(root, "cat", "/etc/kept", "/var/lib/etcd/kept") == "kept\nkept\n"
     assert machine(root, state="absent")["changed"]
     assert machine(root, state="absent")["actions"] == []
+    assert lab_info.machines(root, NAME) == {}
 
 
 def test_a_machine_that_does_not_answer_shows_its_console(

@@ -89,8 +89,8 @@ def inventory(world, machines, reached) -> dict:
 
 @pytest.fixture
 def play(world):
-    """Runs entry points of the role, or task files of the playbooks; gives the number of changed
-    tasks, and the output."""
+    """Runs entry points of the role, tasks, or task files of the playbooks; gives how many tasks
+    changed something, and the output."""
 
     def run(*steps, machines=None, reached=None, check=False, ok=True, **more):
         machines = machines or PLAN
@@ -103,7 +103,9 @@ def play(world):
                 "gather_facts": False,
                 "tasks": [
                     {"ansible.builtin.include_tasks": f"{ROOT}/playbooks/{entry}"}
-                    if entry.endswith(".yml")
+                    if isinstance(entry, str) and entry.endswith(".yml")
+                    else entry
+                    if isinstance(entry, dict)
                     else {"ansible.builtin.include_role": {"name": role, "tasks_from": entry}}
                 ],
             }
@@ -307,6 +309,8 @@ def test_an_image_and_the_power(world, play, boot_disk):
     while not console.exists() or not console.read_bytes().startswith(b"ALIVE"):
         assert time.monotonic() < end, "the machine prints nothing"
         time.sleep(0.2)
+    runs = {"ansible.builtin.assert": {"that": "provider_power == {'solo': 'running'}"}}
+    play(("hypervisors", "power"), ("hypervisors", runs), machines=solo)
     renamed = {"solo": {"name": "solo", "host": "host1", "fqdn": "solo.other.example"}}
     _changed, output = play(
         ("hypervisors", "preflight"),

@@ -64,7 +64,8 @@ def told(folder: Path, page: dict[str, Any], **variables: Any) -> subprocess.Com
             "status_html_path": str(folder / "status.html"),
             "status_fail_on": "never",
             # As what machines said, it is no template.
-            "status_overview": "{{ lookup('ansible.builtin.file', playbook_dir ~ '/page.json') | from_json }}",
+            "status_overview": "{{ lookup('ansible.builtin.file', page_path) | from_json }}",
+            "page_path": str(folder / "page.json"),
             **variables,
         },
         "tasks": tasks[first:],
