@@ -136,8 +136,18 @@ def check_ways(said: Said, problems: Problems) -> None:
 
 
 def check_patience(said: Said, problems: Problems) -> None:
+    if not said.right("datacenter_patience"):
+        return
+    patience = said.options["datacenter_patience"]
     option = "datacenter_ssh_timeout_seconds"
-    if said.right(option) and said.options[option] < 1:
+    # Not a number, which YAML and Python can say, lies nowhere between.
+    if not 1 <= patience <= 100:
+        problems.add(
+            "Everything may take 1 to 100 times as long as on a host of usual speed",
+            f"found {patience:g}",
+            "datacenter_patience",
+        )
+    elif said.right(option) and said.options[option] < 1:
         problems.add(
             "A machine has at least a second until it answers SSH",
             f"found {said.options[option]}",

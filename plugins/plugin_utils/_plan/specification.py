@@ -52,6 +52,15 @@ def _whole_number(value: Any) -> int:
     raise WrongError("is a whole number")
 
 
+def _number(value: Any) -> float:
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    raise WrongError("is a number")
+
+
 def _truth(value: Any) -> bool:
     given = value.lower() if isinstance(value, str) else value
     if isinstance(given, (str, int, float)) and given in BOOLEANS_TRUE:
@@ -71,6 +80,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "str": _text,
     "path": _text,
     "int": _whole_number,
+    "float": _number,
     "bool": _truth,
     "dict": _dictionary,
 }

@@ -167,14 +167,16 @@ def test_the_credentials_of_a_join(role: str) -> None:
     assert discovery["users"][0]["user"]["token"] == "abcdef.0123456789abcdef"
     join = yaml.safe_load(render("kubeadm", "join.yml.j2", **given))
     assert join["discovery"] == {"file": {"kubeConfigPath": "/run/kubeadm/discovery.conf"}}
-    limits = {"kubernetesAPICall": "300s", "etcdAPICall": "300s"}
+    common = ("discovery", "kubeletHealthCheck", "kubernetesAPICall", "tlsBootstrap")
+    limits = dict.fromkeys(common, "300s")
     if role == "control_plane":
         assert join["controlPlane"]["localAPIEndpoint"]["advertiseAddress"] == "10.70.2.11"
-        assert join["timeouts"] == limits
+        both = dict.fromkeys(("etcdAPICall", "controlPlaneComponentHealthCheck"), "300s")
+        assert join["timeouts"] == limits | both
         # kubeadm's own taint of a control plane.
         assert "taints" not in join["nodeRegistration"]
     else:
-        assert "controlPlane" not in join and "timeouts" not in join
+        assert "controlPlane" not in join and join["timeouts"] == limits
         assert join["nodeRegistration"]["taints"] == given["kubeadm_taints"]
 
 
