@@ -63,6 +63,14 @@ def test_six_lines_with_a_mistake_end_with_its_sentence(tmp_path: Path) -> None:
     assert "The number of control planes is odd" in " ".join(refused.output.split())
 
 
+def test_single_roles_in_playbooks_of_ones_own() -> None:
+    files = sorted((datacenter.ROOT / "examples" / "single_role").glob("*.yml"))
+    program = str(datacenter.BIN / "ansible-playbook")
+    run = datacenter.run([program, "--syntax-check", *map(str, files)])
+    assert run.code == 0, run.output
+    assert run.output.count("playbook: ") == len(files) == 6
+
+
 @pytest.mark.parametrize("name", ["virtualbox", "virtualbox_small"])
 def test_an_example_passes_preflight_with_an_image_and_says_so_without(
     name: str, tmp_path: Path

@@ -95,6 +95,23 @@ def test_every_role_has_an_example_of_itself(role: str) -> None:
     assert role in [use.name for use in found if use.entries]
 
 
+SINGLE_ROLES = (
+    "base_lvm",
+    "containerd",
+    "dnsmasq_gateway",
+    "ha_lb",
+    "k8s_control_plane",
+    "k8s_worker",
+)
+
+
+@pytest.mark.parametrize("role", SINGLE_ROLES)
+def test_a_role_alone_has_an_example_without_the_data_center(role: str) -> None:
+    path = documented.ROOT / "examples" / "single_role" / f"{role}.yml"
+    assert [use.name for use in found_in(path)] == [role]
+    assert "datacenter_" not in path.read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("example", "wrong"),
     [
