@@ -246,6 +246,39 @@ def test_the_uplink_serves_ssh_only() -> None:
     assert answer.returncode != 0
 
 
+@pytest.fixture
+def cards(gateway: Host) -> Iterator[None]:
+    """Two more cards: the one that the gateway is managed over, and one that nobody has named."""
+    for number, card in enumerate(("mgmt", "other")):
+        gateway.check_output(
+            f"ip netns add {card}-desk"
+            f" && ip link add {card} type veth peer name desk netns {card}-desk"
+            f" && ip address add 192.0.2.{number * 16 + 1}/28 dev {card} && ip link set {card} up"
+            f" && ip -n {card}-desk address add 192.0.2.{number * 16 + 2}/28 dev desk"
+            f" && ip -n {card}-desk link set desk up"
+            f" && ip -n {card}-desk route add default via 192.0.2.{number * 16 + 1}"
+        )
+    yield
+    for card in ("mgmt", "other"):
+        gateway.check_output(f"ip link delete {card} && ip netns delete {card}-desk")
+
+
+@pytest.mark.usefixtures("cards")
+def test_ssh_stays_open_on_a_separate_management_card(gateway: Host) -> None:
+    def from_desk(card: str, address: str, port: int) -> str:
+        script = f"exec 3<>/dev/tcp/{address}/{port}; head -c 4 <&3"
+        command = f"ip netns exec {card}-desk timeout 3 bash -c '{script}'"
+        return gateway.run(command).stdout
+
+    assert from_desk("mgmt", "192.0.2.1", 22) == "SSH-"
+    gateway.check_output("systemctl restart dnsmasq-gateway-firewall")
+    assert from_desk("mgmt", "192.0.2.1", 22) == "SSH-"
+    # No way to the segments, and no way in for a card that is not named.
+    assert from_desk("mgmt", "10.70.1.11", 22) == ""
+    assert from_desk("other", "192.0.2.17", 22) == ""
+    assert gateway.run("ip netns exec mgmt-desk dig +time=1 +tries=1 @192.0.2.1 lb01").rc != 0
+
+
 def test_a_forwarded_port_leads_behind_the_gateway(lb01: Host) -> None:
     with socket.create_connection(("127.0.0.1", API_PORT), 10) as connection:
         connection.settimeout(10)

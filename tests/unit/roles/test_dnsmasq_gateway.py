@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -117,6 +118,57 @@ def test_a_port_forward() -> None:
     assert 'iifname "uplink" oifname @segments ct status dnat accept' in rules
 
 
+def test_ssh_is_open_on_management_interfaces_and_nothing_else() -> None:
+    rules = render("dnsmasq-gateway.nft.j2", management_interfaces=["eth8", "eth9"])
+    lines = [line.strip() for line in rules.splitlines() if "eth8" in line]
+    assert lines == [
+        'iifname { "eth8", "eth9" } tcp dport 22 accept',
+        'iifname { "eth8", "eth9" } udp sport 67 udp dport 68 accept',
+    ]
+
+
+LINKS = [
+    {"ifname": name, "addr_info": [{"local": address}, {"local": f"fe80::{number}"}]}
+    for number, (name, address) in enumerate(
+        [("lo", "127.0.0.1"), ("uplink", "10.0.2.15"), ("edge", "10.70.1.1"), ("eth9", "192.0.2.7")]
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("server", "given", "closed"),
+    [
+        ("10.0.2.15 22", {}, []),
+        ("10.70.1.1 22", {}, []),
+        ("127.0.0.1 22", {}, []),
+        ("127.0.0.1 2222", {}, []),
+        ("192.0.2.7 22", {}, ["eth9"]),
+        ("fe80::3%eth9 22", {}, ["eth9"]),
+        ("192.0.2.7 22", {"management_interfaces": ["eth9"]}, []),
+        ("192.0.2.7 2222", {"management_interfaces": ["eth9"]}, ["eth9"]),
+        ("10.0.2.15 2222", {}, ["uplink"]),
+        ("10.0.2.15 2222", {"ssh_port": "2222"}, []),
+        # An address that is translated on the way.
+        ("203.0.113.5 22", {}, []),
+        # No SSH.
+        ("", {}, []),
+    ],
+)
+def test_the_way_that_a_run_comes_in_is_not_closed(
+    server: str, given: dict[str, Any], closed: list[str]
+) -> None:
+    shown = [f"192.0.2.99 50000 {server}" if server else "", json.dumps(LINKS)]
+    templar = role_templar(
+        ROLE,
+        dnsmasq_gateway_uplink_interface="uplink",
+        dnsmasq_gateway_segments=SEGMENTS,
+        __dnsmasq_gateway_way_in={"stdout_lines": shown},
+        **{f"dnsmasq_gateway_{key}": value for key, value in given.items()},
+    )
+    found = templar.template(trust_as_template("{{ __dnsmasq_gateway_closed }}"))
+    assert found == closed
+
+
 def test_no_other_table_is_touched() -> None:
     rules = render("dnsmasq-gateway.nft.j2", port_forwards=[FORWARD])
     assert "flush" not in rules
@@ -130,7 +182,12 @@ def test_no_other_table_is_touched() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"segments": [SEGMENTS[1]]}, {"port_forwards": [FORWARD], "hosts": [HOST]}],
+    [
+        {"management_interfaces": ["eth9"]},
+        {},
+        {"segments": [SEGMENTS[1]]},
+        {"port_forwards": [FORWARD], "hosts": [HOST]},
+    ],
 )
 def test_the_programs_accept_their_files(tmp_path: Path, given: dict[str, Any]) -> None:
     for template, argv in (
