@@ -21,10 +21,16 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._core.error imp
 
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 MODULES = sorted(PLUGINS.glob("modules/*.py"))
-HELPERS = sorted([*PLUGINS.glob("module_utils/**/*.py"), PLUGINS / "plugin_utils/run_lock.py"])
+HELPERS = sorted(
+    [
+        *PLUGINS.glob("module_utils/**/*.py"),
+        PLUGINS / "plugin_utils/run_lock.py",
+        PLUGINS / "plugin_utils/ssh_tunnel.py",
+    ]
+)
 CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 # Action plugins do their work.
-WITHOUT_MAIN = {"run_lock", "screen_text"}
+WITHOUT_MAIN = {"run_lock", "screen_text", "ssh_tunnel"}
 # Caught where they are raised, and never told to a user.
 INTERNAL = {"DoubtError", "UnreachableError", "UntrustedError"}
 
