@@ -18,10 +18,9 @@ description:
     away never moves another.
   - There is always one gateway. It is called C(gate01). The others are C(lb01), C(cp01),
     C(worker01) and so on.
-  - The host of the machines is C(workstation), which is the machine that Ansible runs on. Where it
-    is another one, C(ansible_connection) and C(ansible_host) say so in C(group_vars) or
-    C(host_vars) as for every host, and C(datacenter_ssh_proxy_command) says how its ports are
-    reached.
+  - The host of the machines is C(workstation), which is the machine that Ansible runs on, or the
+    one that O(host) names. Other connection variables of it stand in C(group_vars) or C(host_vars)
+    as for every host.
   - Everything can be overridden in C(group_vars) and C(host_vars) beside the file, as usual. Only
     C(machine_address) is a variable of each host, all others are variables of groups. So
     C(group_vars/all.yml) overrides all but that, and C(host_vars/worker01.yml) overrides that too.
@@ -52,6 +51,13 @@ options:
     type: str
     choices: [lab, virtualbox]
     default: virtualbox
+  host:
+    description:
+      - The machine that holds the machines, where it is not the one that Ansible runs on. It is
+        reached by SSH, as V(NAME), V(USER@NAME) or V(USER@NAME:PORT), and its ports through it.
+      - It keeps the name C(workstation) in the inventory.
+    type: str
+    default: ""
   load_balancers:
     description:
       - How many load balancers there are, from 0 to 189. With one or more there is a floating IP.
@@ -111,6 +117,14 @@ vars:
   datacenter_ssh_port: 2223
   datacenter_api_port: 6444
 ---
+# On another machine, reached by SSH
+plugin: virtual.datacenter.datacenter
+name: demo
+host: ops@host1.example.com
+load_balancers: 2
+control_planes: 3
+workers: 2
+---
 # Further groups, by the variables of the machines
 plugin: virtual.datacenter.datacenter
 name: demo
@@ -166,6 +180,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
             {kind.option: self.get_option(kind.option) for kind in six_lines.KINDS},
             self.get_option("network"),
             self.get_option("vars"),
+            self.get_option("host"),
         )
         for group in made.groups:
             self.inventory.add_group(group)

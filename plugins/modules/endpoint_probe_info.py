@@ -34,6 +34,10 @@ options:
       - The certificates, as PEM text, of the authority that must have signed that of the endpoint.
         Without it the system's authorities count.
     type: str
+  server_name:
+    description:
+      - The name that the certificate must have, where it is not that of O(url).
+    type: str
   interval_ms:
     description:
       - Milliseconds between two questions, at least 10.
@@ -120,6 +124,7 @@ def main() -> None:
             "url": {"type": "str", "required": True},
             "status": {"type": "int", "default": 200},
             "ca_data": {"type": "str"},
+            "server_name": {"type": "str"},
             "interval_ms": {"type": "int", "default": 100},
             "timeout_ms": {"type": "int", "default": 1000},
             "duration_seconds": {"type": "int", "default": 30},
@@ -129,7 +134,11 @@ def main() -> None:
     given = module.params
     try:
         endpoint = probe.Endpoint(
-            given["url"], given["status"], given["timeout_ms"], given["ca_data"]
+            given["url"],
+            given["status"],
+            given["timeout_ms"],
+            given["ca_data"],
+            given["server_name"],
         )
         answers = probe.ask(endpoint.ask, given["interval_ms"], given["duration_seconds"])
     except TaskError as error:

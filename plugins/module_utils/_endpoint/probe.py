@@ -30,7 +30,14 @@ class Answer:
 class Endpoint:
     """Where the questions go."""
 
-    def __init__(self, url: str, status: int, timeout_ms: int, ca_data: str | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        status: int,
+        timeout_ms: int,
+        ca_data: str | None,
+        server_name: str | None = None,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise TaskError(
@@ -41,6 +48,7 @@ class Endpoint:
         self.path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self.status = status
         self.timeout = timeout_ms / 1000
+        self.name = server_name or self.host
         self.context: ssl.SSLContext | None = None
         if parts.scheme == "https":
             try:
@@ -53,14 +61,15 @@ class Endpoint:
 
     def ask(self) -> str:
         """What is wrong with the answer; empty if nothing is."""
-        connection: http.client.HTTPConnection
-        if self.context:
-            connection = http.client.HTTPSConnection(
-                self.host, self.port, timeout=self.timeout, context=self.context
-            )
-        else:
-            connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+        port = self.port or (443 if self.context else 80)
+        connection = http.client.HTTPConnection(self.host, port, timeout=self.timeout)
         try:
+            connection.connect()
+            if self.context:
+                # The certificate may be for another name than that of the way to it.
+                connection.sock = self.context.wrap_socket(
+                    connection.sock, server_hostname=self.name
+                )
             connection.request("GET", self.path)
             found = connection.getresponse().status
         except (OSError, http.client.HTTPException) as error:

@@ -90,7 +90,7 @@ def address_plan(config: dict[str, Any]) -> dict[str, Any]:
     `config` holds name, domain, floating_ip, segments [{name, subnet, dhcp_start, dhcp_end,
     reaches}], machines [{name, role, roles, segment, address, cpus, memory_mb, disks,
     volume_groups, host}], reserved_ranges {option: network}, host_networks [{host, interface,
-    network}] and host_memory_mb {host: MB}. Returns {"plan": `model.Plan` as plain data,
+    network}], host_memory_mb {host: MB} and jump. Returns {"plan": `model.Plan` as plain data,
     "problems": [sentence, ...]}.
     """
     problems = Problems()
@@ -107,5 +107,6 @@ def address_plan(config: dict[str, Any]) -> dict[str, Any]:
         floating_ip=floating_ip,
         segments={name: segment.planned() for name, segment in segments.items()},
         machines=machines,
+        jump=config.get("jump", ""),
     )
     return {"plan": plan.as_dict(), "problems": problems.messages}

@@ -32,6 +32,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.inventory
     host_networks,
     inventory_machines,
 )
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.jump import jump_command
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import Problems
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.said import (
     NotWorkedOutError,
@@ -115,6 +116,22 @@ def read_inventory(
     )
 
 
+def _jump(said: Said, hostvars: Mapping[str, Any], problems: Problems) -> str:
+    """What the inventory says of the way to the gateway's host, or what follows from it."""
+    if said.right("datacenter_ssh_proxy_command") and said.options["datacenter_ssh_proxy_command"]:
+        return str(said.options["datacenter_ssh_proxy_command"])
+    gateway = next(iter(said.of_role("gateway")), None)
+    if gateway is None or gateway["host"] not in said.machine_hosts:
+        return ""
+    host = gateway["host"]
+    try:
+        return jump_command(host, hostvars[host])
+    except NotWorkedOutError as error:
+        where = f"the connection variables of {host}"
+        problems.add(f"{where} can be worked out", str(error), where)
+        return ""
+
+
 def _plan(said: Said, hostvars: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
     if not said.right(*NEEDED):
         return {}
@@ -129,6 +146,7 @@ def _plan(said: Said, hostvars: Mapping[str, Any], problems: Problems) -> dict[s
             "reserved_ranges": {name: options[name] for name in RANGES if said.right(name)},
             "host_networks": host_networks(said.machine_hosts, hostvars),
             "host_memory_mb": host_memory_mb(said.machine_hosts, hostvars),
+            "jump": _jump(said, hostvars, problems),
         }
     )
     problems.take(checked["problems"])

@@ -32,6 +32,7 @@ WIDEST_SERVICE_PREFIX = 12
 NARROWEST_SERVICE_PREFIX = 28
 RANGES = ("datacenter_pod_subnet", "datacenter_service_subnet")
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?\Z")
+API_SERVER = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?\Z")
 # What dnsmasq takes behind server=: domains, an address, a port.
 SERVER = re.compile(r"(/[A-Za-z0-9./-]*/)?(?P<address>[0-9a-fA-F.:]+)(#(?P<port>[0-9]{1,5}))?\Z")
 
@@ -135,6 +136,18 @@ def check_ports(said: Said, problems: Problems) -> None:
         )
 
 
+def check_api_server(said: Said, problems: Problems) -> None:
+    if not said.right("datacenter_api_server"):
+        return
+    server = said.options["datacenter_api_server"]
+    if server and not API_SERVER.match(server):
+        problems.add(
+            "The Kubernetes API is reached as https://NAME or https://NAME:PORT",
+            f"found {shown(server)}",
+            "datacenter_api_server",
+        )
+
+
 def check_servers(said: Said, problems: Problems) -> None:
     routers = {network[1]: name for name, network in _segments(said).items() if network.size > 1}
     if said.right("datacenter_upstream_dns"):
@@ -175,4 +188,5 @@ def check_networks(said: Said, problems: Problems) -> None:
     check_segments(said, problems)
     check_cluster(said, problems)
     check_ports(said, problems)
+    check_api_server(said, problems)
     check_servers(said, problems)

@@ -73,7 +73,9 @@ class FloatingIp:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that follows from the inventory. `gateway` is the name of a machine."""
+    """Everything that follows from the inventory. `gateway` is the name of a machine, `jump` the
+    ProxyCommand to the loopback ports of its host, empty if that is the controller.
+    """
 
     name: str
     domain: str
@@ -81,6 +83,7 @@ class Plan:
     floating_ip: FloatingIp | None
     segments: dict[str, Segment]
     machines: dict[str, Machine]
+    jump: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -98,6 +101,7 @@ class Plan:
                 name: Machine(**{**item, "nics": [Nic(**nic) for nic in item["nics"]]})
                 for name, item in data["machines"].items()
             },
+            jump=data["jump"],
         )
 
     def of_role(self, role: str | None) -> list[Machine]:

@@ -17,6 +17,9 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems 
 Variables = dict[str, Any]
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+HOST = re.compile(
+    r"((?P<user>[A-Za-z_][A-Za-z0-9._-]*)@)?(?P<name>[A-Za-z0-9][A-Za-z0-9.-]*)(:(?P<port>[0-9]{1,5}))?"
+)
 PROVIDERS = ("lab", "virtualbox")
 MACHINE_HOST = "workstation"
 # What the last number of an address is counted from, in each segment of 256 addresses.
@@ -196,6 +199,14 @@ def option_problems(given: Mapping[str, Any], known: Iterable[str]) -> list[str]
             f"found {given['provider']!r}",
             "provider",
         )
+    host = given.get("host", "")
+    if host != "" and (not isinstance(host, str) or not HOST.fullmatch(host)):
+        problems.add(
+            "The host of the machines, where it is another machine, is NAME, USER@NAME or"
+            " USER@NAME:PORT of its SSH",
+            f"found {host!r}",
+            "host",
+        )
     for kind in KINDS:
         if not is_count(given.get(kind.option, 0)):
             problems.add(
@@ -228,8 +239,31 @@ def _segment(network: Any, name: str) -> Variables:
     }
 
 
+def _host(text: str) -> Variables:
+    """How Ansible connects to the host of the machines, which is the controller without a text."""
+    match = HOST.fullmatch(text)
+    if match is None:
+        return {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        }
+    found: Variables = {
+        "ansible_connection": "ssh",
+        "ansible_host": match["name"],
+        "ansible_user": match["user"],
+        "ansible_port": int(match["port"]) if match["port"] else None,
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
 def make(
-    name: str, provider: str, counts: Mapping[str, int], network: str, variables: Variables
+    name: str,
+    provider: str,
+    counts: Mapping[str, int],
+    network: str,
+    variables: Variables,
+    host: str = "",
 ) -> Inventory:
     """The inventory of a data center. Only the addresses are variables of hosts: what is given to a
     group can be overridden by each file of group_vars.
@@ -249,10 +283,7 @@ def make(
         everywhere["datacenter_floating_ip"] = str(net[number])
     groups: dict[str, Variables] = {
         "all": everywhere,
-        "machine_hosts": {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
-        },
+        "machine_hosts": _host(host),
         "machines": CONNECTION,
         "kubernetes": {},
         "gateway": SMALL,

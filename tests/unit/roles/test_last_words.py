@@ -44,6 +44,8 @@ NODE = {
 }
 PLAN = {
     "name": "demo",
+    "gateway": "gate01",
+    "jump": "",
     "machines": {item["name"]: item for item in MACHINES},
     "floating_ip": {"address": "10.1.1.10", "fqdn": "api.dc.internal"},
 }
@@ -90,6 +92,8 @@ def summary(folder: Path, **more: Any) -> str:
         "datacenter_cache_dir": str(folder / "cache"),
         "datacenter_kubernetes_version": "1.2.3",
         "datacenter_kubeconfig_merge_into": "",
+        "datacenter_api_server": "",
+        "datacenter_api_port": 6443,
         "datacenter_clock": [{"layer": "machines", "began": 100.0}, {"layer": "x", "began": 110.5}],
         "verify_nodes_found": {"resources": [NODE]},
     }
@@ -115,6 +119,27 @@ def test_the_summary(tmp_path: Path) -> None:
         f"ssh -F {state}/ssh/config' cp01 'cat $(command -v kubectl)' >kubectl && chmod +x kubectl",
     ):
         assert f"\n{line}\n" in output, output
+
+
+def test_the_summary_of_a_data_center_on_another_machine_says_how_kubectl_gets_there(
+    tmp_path: Path,
+) -> None:
+    plan = {**PLAN, "jump": "ssh host1 -W %h:%p"}
+    tunnel = f"ssh -F '{tmp_path}/my state/ssh/config' -N -L 6443:10.1.1.10:6443 gate01"
+    output = summary(tmp_path, datacenter_plan=plan)
+    assert f"\nAPI          {tunnel}\n" in output
+    assert f"\n{tunnel.replace(' -N', ' -f -N')}\n./kubectl get pods" in output
+
+
+@pytest.mark.parametrize("jump", ["", "ssh host1 -W %h:%p"])
+def test_the_summary_names_no_tunnel_where_there_is_a_way_without(
+    tmp_path: Path, jump: str
+) -> None:
+    server = "https://host1.example.com:6443" if jump else ""
+    plan = {**PLAN, "jump": jump}
+    output = summary(tmp_path, datacenter_plan=plan, datacenter_api_server=server)
+    assert "Data center demo is verified." in output
+    assert " -N -L 6443" not in output
 
 
 @pytest.mark.parametrize("place", ["bin", "cache/kubernetes-v1.2.3/bin"])

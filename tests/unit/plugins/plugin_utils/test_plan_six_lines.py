@@ -23,6 +23,7 @@ OPTIONS = (
     "plugin",
     "name",
     "provider",
+    "host",
     "load_balancers",
     "control_planes",
     "workers",
@@ -115,6 +116,28 @@ def test_only_addresses_belong_to_single_hosts() -> None:
     assert {key for _group, own in found.hosts.values() for key in own} == {"machine_address"}
 
 
+def test_the_host_of_the_machines_may_be_another_machine() -> None:
+    def of(host: str) -> dict[str, Any]:
+        found = made.make("demo", "virtualbox", COUNTS, "10.70.0.0/16", {}, host)
+        return found.of_host(made.MACHINE_HOST)
+
+    assert of("")["ansible_connection"] == "local"
+    found = of("ops@host1.example.com:2022")
+    assert found["ansible_connection"] == "ssh"
+    assert (found["ansible_user"], found["ansible_host"]) == ("ops", "host1.example.com")
+    assert found["ansible_port"] == 2022
+    found = of("host1")
+    assert found["ansible_host"] == "host1"
+    assert not {"ansible_user", "ansible_port"} & set(found)
+
+
+@pytest.mark.parametrize("host", ["ssh://host1", "ops@", "host1:", "-oProxyCommand=x", 5, "a b"])
+def test_a_host_that_is_none_is_named(host: Any) -> None:
+    (problem,) = made.option_problems({**GOOD, "host": host}, OPTIONS)
+    assert problem.startswith("The host of the machines, where it is another machine, is NAME, ")
+    assert f"found {host!r}" in problem and problem.endswith("Change host.")
+
+
 def test_what_only_the_lab_needs_is_in_no_other_data_center() -> None:
     found = made.make("demo", "virtualbox", COUNTS, "10.70.0.0/16", {})
     assert found.groups["kubernetes"] == {}
@@ -162,7 +185,7 @@ def test_six_lines_are_right() -> None:
     [
         (
             {"worker": 2},
-            "The options are control_planes, load_balancers, name, network, plugin, provider,"
+            "The options are control_planes, host, load_balancers, name, network, plugin, provider,"
             " servers, vars, workers: found worker. Change worker to workers.",
         ),
         ({"xyzzy": 2}, "found xyzzy. Change or remove xyzzy."),
