@@ -92,7 +92,7 @@ def test_another_status_is_no_answer(port: int, monkeypatch: pytest.MonkeyPatch)
 def test_a_certificate_counts_only_by_its_authority(port: int, tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=one"]
-    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1,DNS:one.example.com"]
     files = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*new, *names, *files], check=True, capture_output=True)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
@@ -102,6 +102,9 @@ def test_a_certificate_counts_only_by_its_authority(port: int, tmp_path: Path) -
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"https://127.0.0.1:{port}/"
     assert probe.Endpoint(url, 200, 5000, certificate.read_text()).ask() == ""
+    for name, problem in {"one.example.com": "", "two.example.com": "Hostname mismatch"}.items():
+        found = probe.Endpoint(url, 200, 5000, certificate.read_text(), name).ask()
+        assert bool(found) == bool(problem) and problem in found
     assert "self-signed certificate" in probe.Endpoint(url, 200, 5000, None).ask()
     server.shutdown()
     server.server_close()
