@@ -14,9 +14,12 @@ from role_templar import role_templar
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "provider_virtualbox"
 MACOS = ("macOS 15.1", None)
-UBUNTU = ("Ubuntu 24.04.3 LTS", "ID=ubuntu\nID_LIKE=debian\n")
+OLD_UBUNTU = ("Ubuntu 22.04.5 LTS", "ID=ubuntu\nID_LIKE=debian\nVERSION_CODENAME=jammy\n")
+UBUNTU = ("Ubuntu 24.04.3 LTS", "VERSION_CODENAME=noble\nID=ubuntu\nID_LIKE=debian\n")
 DEBIAN = ("Debian GNU/Linux 13 (trixie)", 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nID=debian\n')
-OTHERS = pytest.mark.parametrize("system", [MACOS, UBUNTU])
+OTHERS = pytest.mark.parametrize("system", [MACOS, OLD_UBUNTU])
+NO_DEBIAN = pytest.mark.parametrize("system", [MACOS, OLD_UBUNTU, UBUNTU])
+SERVED = pytest.mark.parametrize("system", [DEBIAN, UBUNTU])
 
 
 def said(name: str, system: tuple[str, str | None], version: str | None, **given: Any) -> str:
@@ -40,12 +43,16 @@ def test_a_host_without_virtualbox_is_named(system: tuple[str, str | None]) -> N
     text = said("version", system, None, provider_virtualbox_install=True)
     assert text == (
         "VirtualBox 7.0 or later is needed on workstation, found none. Install it yourself: the "
-        f"collection does so on Debian only, and this is {system[0]}."
+        f"collection does so on Debian and on Ubuntu 24.04, and this is {system[0]}."
     )
 
 
-def test_on_debian_it_is_installed() -> None:
-    assert said("version", DEBIAN, None, provider_virtualbox_install=True) == ""
+@SERVED
+def test_on_debian_and_ubuntu_it_is_installed(system: tuple[str, str | None]) -> None:
+    assert said("version", system, None, provider_virtualbox_install=True) == ""
+    text = said("version", system, None, provider_virtualbox_install=False)
+    assert "Let it be installed (datacenter_virtualbox_install)" in text
+    assert "virtual.datacenter.virtualbox_host" in said("version", system, "6.1.50")
 
 
 @OTHERS
@@ -53,17 +60,16 @@ def test_an_old_virtualbox_is_not_updated_there_by_our_role(
     system: tuple[str, str | None],
 ) -> None:
     assert f"Update it by the means of {system[0]}." in said("version", system, "6.1.50")
-    assert "virtual.datacenter.virtualbox_host" in said("version", DEBIAN, "6.1.50")
 
 
-@OTHERS
+@NO_DEBIAN
 def test_an_image_is_made_on_debian_only(system: tuple[str, str | None]) -> None:
     text = said("image", system, "7.2.22", provider_virtualbox_make_image=True)
     assert f"on a Debian host only, and workstation is {system[0]}. Name one" in text
     assert said("image", DEBIAN, "7.2.22", provider_virtualbox_make_image=True) == ""
 
 
-@OTHERS
+@NO_DEBIAN
 def test_an_image_that_is_not_there_can_be_left_out_on_debian_only(
     system: tuple[str, str | None],
 ) -> None:

@@ -119,6 +119,39 @@ def test_the_installed_version(package: str, version: str) -> None:
     assert value("__virtualbox_host_installed", __virtualbox_host_probe=found) == version
 
 
+@pytest.mark.parametrize(
+    ("system", "source", "served"),
+    [
+        (("debian", "bookworm"), "oracle", True),
+        (("debian", "sid"), "debian", True),
+        (("ubuntu", "noble"), "oracle", True),
+        (("ubuntu", "noble"), "debian", False),
+        (("ubuntu", "jammy"), "oracle", False),
+        (("fedora", ""), "oracle", False),
+    ],
+)
+def test_which_systems_are_served(system: tuple[str, str], source: str, served: bool) -> None:
+    found = probe(ID=system[0], VERSION_CODENAME=system[1])
+    given = {"virtualbox_host_source": source, "__virtualbox_host_probe": found}
+    assert value("__virtualbox_host_served", **given) is served
+
+
+@pytest.mark.parametrize(
+    ("system", "headers"), [("debian", "amd64"), ("ubuntu", "6.14.0-37-generic")]
+)
+def test_the_driver_is_built_with_the_headers_of_the_system(system: str, headers: str) -> None:
+    found = probe(ID=system, kernel="6.14.0-37-generic")
+    packages = value("__virtualbox_host_driver_packages", __virtualbox_host_probe=found)
+    assert packages == ["gcc", "make", f"linux-headers-{headers}"]
+
+
+def test_the_repository_of_the_vendor_has_ubuntu_under_its_code_name() -> None:
+    found = probe(ID="ubuntu", VERSION_CODENAME="noble", package="7.2.22-175245~Ubuntu~noble")
+    given = {"__virtualbox_host_probe": found}
+    assert value("__virtualbox_host_suite", **given) == "noble"
+    assert value("__virtualbox_host_installed", **given) == "7.2.22"
+
+
 def test_users_that_the_host_does_not_have() -> None:
     given = {
         "virtualbox_host_users": ["alice", "bob"],
