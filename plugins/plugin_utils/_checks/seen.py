@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -17,6 +18,33 @@ def came(result: Mapping[str, Any]) -> bool:
 def having(key: str, results: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
     """The results that have this key: those of modules that could answer."""
     return {name: item for name, item in (results or {}).items() if key in item}
+
+
+def objects(result: Mapping[str, Any] | None) -> list[dict[str, Any]] | None:
+    """The objects that kubernetes.core.k8s_info returned; None if the API did not answer it."""
+    # It does not fail where something else than the API answers.
+    answered = result and "resources" in result and result.get("api_found", True)
+    return list(result["resources"]) if result and answered else None
+
+
+def complaint(results: Iterable[Mapping[str, Any]]) -> str:
+    """What the first of these questions that was not answered ended with; or nothing."""
+    for result in results:
+        if objects(result) is None:
+            return " ".join(str(result.get("msg") or "no answer").split())
+    return ""
+
+
+def is_dns(pod: Mapping[str, Any]) -> bool:
+    return (pod["metadata"].get("labels") or {}).get("k8s-app") == "kube-dns"
+
+
+def etcd_health(text: str) -> list[dict[str, Any]] | None:
+    """What `etcdctl endpoint health --write-out=json` said; None if that is no JSON."""
+    try:
+        return list(json.loads(text))
+    except ValueError:
+        return None
 
 
 class Seen:
@@ -53,13 +81,14 @@ class Seen:
             for name, item in results.items()
             if not came(item) and item.get("msg")
         }
-        # The objects of the API, None where they were not asked for. Its complaint is empty if it
-        # answered.
-        self.node_objects: list[dict[str, Any]] | None = data.get("node_objects")
-        self.dns_pods: list[dict[str, Any]] | None = data.get("dns_pods")
-        self.pods: list[dict[str, Any]] | None = data.get("pods")
-        self.etcd_health: list[dict[str, Any]] | None = data.get("etcd_health")
-        self.api_complaint: str | None = data.get("api_complaint")
+        # The objects of the API, None where it was not asked or did not answer. Its complaint is
+        # empty if it answered, None if it was not asked.
+        asked = [found for key in ("nodes_found", "pods_found") if (found := data.get(key))]
+        self.api_complaint: str | None = complaint(asked) if asked else None
+        self.node_objects = objects(data.get("nodes_found"))
+        self.pods = objects(data.get("pods_found"))
+        self.dns_pods = None if self.pods is None else list(filter(is_dns, self.pods))
+        self.etcd_health = etcd_health((data.get("etcd_found") or {}).get("stdout") or "")
         self.certificates: dict[str, list[dict[str, Any]]] = {
             **{
                 name: item["certificates"]

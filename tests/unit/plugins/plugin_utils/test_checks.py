@@ -157,27 +157,33 @@ def no_quorum(seen: dict[str, Any]) -> None:
 
 
 def version(seen: dict[str, Any]) -> None:
-    seen["node_objects"][0]["status"]["nodeInfo"]["kubeletVersion"] = "v1.35.0"
+    seen["nodes_found"]["resources"][0]["status"]["nodeInfo"]["kubeletVersion"] = "v1.35.0"
 
 
 def one_more_node(seen: dict[str, Any]) -> None:
-    node = deepcopy(seen["node_objects"][0])
+    node = deepcopy(seen["nodes_found"]["resources"][0])
     node["metadata"]["name"] = "stranger"
-    seen["node_objects"].append(node)
+    seen["nodes_found"]["resources"].append(node)
 
 
 def dns_on_one_node(seen: dict[str, Any]) -> None:
-    for pod in seen["dns_pods"]:
-        pod["spec"]["nodeName"] = "worker01"
+    for pod in seen["pods_found"]["resources"]:
+        if pod["metadata"]["labels"].get("k8s-app") == "kube-dns":
+            pod["spec"]["nodeName"] = "worker01"
 
 
 def one_pod_waits(seen: dict[str, Any]) -> None:
-    seen["pods"][0]["status"] = {"phase": "Pending"}
+    seen["pods_found"]["resources"][0]["status"] = {"phase": "Pending"}
+
+
+def one_member_is_sick(seen: dict[str, Any]) -> None:
+    members = json.loads(seen["etcd_found"]["stdout"])
+    members[1] = {"endpoint": "https://cp02:2379", "health": False}
+    seen["etcd_found"]["stdout"] = json.dumps(members)
 
 
 def two_control_planes(seen: dict[str, Any]) -> None:
     seen["control_planes"] = ["cp01", "cp02"]
-    seen["etcd_health"] = seen["etcd_health"][:2]
 
 
 REFUSED = (
@@ -251,20 +257,26 @@ CASES: list[tuple[str, Change, str, str]] = [
     ),
     (
         "api_answers",
-        at("api_complaint", value=REFUSED),
+        at("nodes_found", value={"msg": REFUSED, "failed": False}),
         "failed",
         "The API of Kubernetes does not answer: Failed to establish a new connection: [Errno 111] "
         "Connection refused.",
     ),
     (
+        "api_answers",
+        at("nodes_found", value={"resources": [], "api_found": False}),
+        "failed",
+        "The API of Kubernetes does not answer: no answer.",
+    ),
+    (
         "etcd_is_healthy",
-        at("etcd_health", 1, value={"endpoint": "https://cp02:2379", "health": False}),
+        one_member_is_sick,
         "failed",
         "etcd is to have 3 healthy members, and has 2; not healthy: https://cp02:2379.",
     ),
     (
         "nodes_are_ready",
-        without("node_objects", 0),
+        without("nodes_found", "resources", 0),
         "failed",
         "All of cp01, cp02, cp03, worker01, worker02 are to be Ready, and Ready are cp02, cp03, "
         "worker01, worker02.",
