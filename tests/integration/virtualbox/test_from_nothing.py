@@ -88,3 +88,42 @@ def test_machines_are_clones_of_an_image_that_was_made(world, layer, tmp_path):
     assert layer("destroy", inventory=fewer, **confirm)[0] == 1
     assert world.names() == ['"small-cp01"', '"small-lb01"', '"virtualbox-small-base"']
     assert (world.folder / "state" / "ssh" / "known_hosts").exists()
+
+
+def test_an_image_that_a_builder_has_made_is_taken(world, layer, tmp_path, boot_disk):
+    """The file in the cache folder counts by its name, which is that of the inputs."""
+    learn = [
+        {
+            "ansible.builtin.import_role": {
+                "name": "virtual.datacenter.base_image",
+                "tasks_from": "inputs",
+            }
+        },
+        {
+            "ansible.builtin.copy": {
+                "content": "{{ base_image_suite }}-{{ base_image_key }}",
+                "dest": str(tmp_path / "key"),
+                "mode": "0600",
+            }
+        },
+    ]
+    playbook = tmp_path / "key.yml"
+    playbook.write_text(
+        json.dumps([{"hosts": "machine_hosts", "gather_facts": False, "tasks": learn}]),
+        encoding="utf-8",
+    )
+    process = world.start_playbook(f"--inventory={SMALL}", str(playbook))
+    output, _none = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    raw, name = tmp_path / "boot.raw", (tmp_path / "key").read_text(encoding="utf-8")
+    raw.write_bytes(boot_disk)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    built = cache / f"base-image-{name}.vdi"
+    world.vbox("convertfromraw", str(raw), str(built), "--format", "VDI")
+    _changed, output = layer("machines", "--limit=workstation", datacenter_cache_dir=str(cache))
+    assert "Make the root file system from Debian's packages" not in output
+    assert [path.name for path in cache.iterdir()] == [built.name]
+    base = world.vms / "virtualbox-small-base.vdi"
+    world.vbox("clonemedium", "disk", str(base), str(tmp_path / "copy.raw"), "--format", "RAW")
+    assert (tmp_path / "copy.raw").read_bytes()[: len(boot_disk)] == boot_disk

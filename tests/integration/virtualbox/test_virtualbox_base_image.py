@@ -8,6 +8,7 @@ A Debian in a VM takes hours without the kernel driver: tests/nightly has the pl
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -44,6 +45,7 @@ def room(world, tmp_path, boot_disk):
         "datacenter_virtualbox_folder": str(world.vms),
         "datacenter_base_medium": str(tmp_path / "base.vdi"),
         "base_image_builder_medium": str(tmp_path / "cloud.raw"),
+        "base_image_builder_checksum": f"sha256:{hashlib.sha256(boot_disk).hexdigest().upper()}",
         "base_image_builder_memory_mb": 64,
         "base_image_disk_size_mb": SIZE_MB,
     }
@@ -136,8 +138,22 @@ def test_the_disk_becomes_the_base_medium_and_the_builder_goes(
     assert "is not the image that these inputs make" in other
 
 
-def test_a_builder_that_does_not_answer_shows_its_console(world, play):
-    words = " ".join(play(ok=False, base_image_builder_timeout_seconds=8).split())
+def test_another_image_than_the_one_that_was_named_is_not_booted(world, play, room):
+    right = room["base_image_builder_checksum"]
+    wrong = f"sha256:{'0' * 64}"
+    words = " ".join(play(ok=False, base_image_builder_checksum=wrong).split())
+    assert f"What the builder boots is to have the checksum {wrong}, and " in words
+    assert f"on host1 has {right.split(':')[1].lower()}. Download it again, or change " in words
+    words = " ".join(play(ok=False, base_image_builder_checksum="0" * 64).split())
+    assert "as sha256:DIGEST or sha512:DIGEST, if any (base_image_builder_checksum, " in words
+    assert world.names() == []
+    assert not os.path.exists(f"{room['datacenter_state_dir']}/image-builder-host1")
+
+
+def test_a_builder_that_does_not_answer_shows_its_console(world, play, tmp_path):
+    """The image is to lie in the cache folder, as no path for it is named."""
+    given = {"datacenter_base_medium": "", "datacenter_cache_dir": str(tmp_path / "cache")}
+    words = " ".join(play(ok=False, base_image_builder_timeout_seconds=8, **given).split())
     assert f"{BUILDER} is to answer SSH within 8 s of its start, and does not: " in words
     assert "change base_image_builder_timeout_seconds. " in words
     console = world.vms / BUILDER / "Logs/console.log"

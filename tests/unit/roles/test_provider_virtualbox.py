@@ -64,9 +64,14 @@ def test_an_old_virtualbox_is_not_updated_there_by_our_role(
 
 @NO_DEBIAN
 def test_an_image_is_made_on_debian_only(system: tuple[str, str | None]) -> None:
-    text = said("image", system, "7.2.22", provider_virtualbox_make_image=True)
+    given: dict[str, Any] = {"provider_virtualbox_make_image": True}
+    none = {"__provider_virtualbox_built": {"stat": {"exists": False}}}
+    text = said("image", system, "7.2.22", **given, **none)
     assert f"on a Debian host only, and workstation is {system[0]}. Name one" in text
-    assert said("image", DEBIAN, "7.2.22", provider_virtualbox_make_image=True) == ""
+    assert "-e base_image_builder_checksum=sha512:DIGEST): then it is taken by itself." in text
+    built = {"__provider_virtualbox_built": {"stat": {"exists": True}}}
+    assert said("image", system, "7.2.22", **given, **built) == ""
+    assert said("image", DEBIAN, "7.2.22", **given) == ""
 
 
 @NO_DEBIAN
