@@ -20,7 +20,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / ".collections"))
-
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+import host_reboot  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, processes  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (  # noqa: E402
@@ -32,6 +33,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (  
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import LabNetwork  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.modules import (  # noqa: E402
+    lab_autostart,
     lab_info,
     lab_machine,
     lab_network,
@@ -285,6 +287,38 @@ def test_a_machine_from_nothing_to_nothing(root: str, definition: dict[str, Any]
     assert machine(root, state="absent")["changed"]
     assert machine(root, state="absent")["actions"] == []
     assert lab_info.machines(root, NAME) == {}
+
+
+def test_the_program_brings_back_what_a_reboot_of_the_host_took(
+    root: str, definition: dict[str, Any]
+) -> None:
+    network(root)
+    machines = ["two", "one"]
+    for name, mac in (("one", MAC), ("two", "02:00:5e:00:53:02")):
+        machine(root, **{**definition, "nics": [{**definition["nics"][0], "mac": mac}]}, name=name)
+    given = {"datacenter": NAME, "root_dir": root, "bridges": ["br-edge", "br-control"]}
+    given |= {"ports": [{"name": "ssh", "host_port": SSH_PORT, "guest_port": 22}]}
+    given |= {"machines": machines, "timeout": 1}
+    task = lab_autostart.Task(parameters(lab_autostart.argument_spec(), given))
+    written = change.run(task, lab_autostart.result, False)
+    assert written["changed"] and not change.run(task, lab_autostart.result, False)["changed"]
+
+    def run(verb: str) -> list[str]:
+        argv = ["/usr/bin/python3", written["program"], verb]
+        done = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=120)
+        return done.stdout.splitlines()
+
+    host_reboot.cut(NAME, root)
+    assert not left_overs()
+    # The gateway first, which is not the first by name.
+    assert run("start") == ["start power of two", "start power of one"]
+    assert run("start") == []
+    assert network(root)["actions"] == []
+    assert [machine(root, state="started", name=name)["actions"] for name in machines] == [[], []]
+    # And it is the last one to go.
+    assert run("stop") == ["stop power of one", "stop power of two"]
+    absent = parameters(lab_autostart.argument_spec(), {**given, "state": "absent"})
+    assert change.run(lab_autostart.Task(absent), lab_autostart.result, False)["changed"]
 
 
 def test_a_machine_that_does_not_answer_shows_its_console(

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
 import time
 
@@ -72,7 +73,7 @@ def inventory(world, machines, reached) -> dict:
         "ansible_python_interpreter": sys.executable,
         "provider_datacenter": "lab",
         "provider_virtualbox_folder": str(world.vms),
-        "provider_plan": {"machines": "{{ plan }}"},
+        "provider_plan": {"gateway": next(iter(machines)), "machines": "{{ plan }}"},
         "provider_machine": "{{ plan[inventory_hostname] }}",
         "provider_seed_path": f"{world.folder}/{{{{ inventory_hostname }}}}.iso",
         "provider_published_ports": published(SSH_PORT, API_PORT),
@@ -92,7 +93,7 @@ def play(world):
     """Runs entry points of the role, tasks, or task files of the playbooks; gives how many tasks
     changed something, and the output."""
 
-    def run(*steps, machines=None, reached=None, check=False, ok=True, **more):
+    def run(*steps, machines=None, reached=None, check=False, ok=True, skip=None, **more):
         machines = machines or PLAN
         for name in machines:
             (world.folder / f"{name}.iso").write_bytes(bytes(102400))
@@ -119,6 +120,7 @@ def play(world):
             "--inventory=inventory.json",
             f"--extra-vars={json.dumps(more)}",
             *(("--check", "--diff") if check else ()),
+            *((f"--skip-tags={skip}",) if skip else ()),
             "play.yml",
             cwd=world.folder,
             ANSIBLE_FORKS="8",
@@ -292,6 +294,17 @@ def test_preflight_knows_the_images_of_virtualbox(world, play, format_name):
     play(("hypervisors", "preflight"), provider_virtualbox_base_medium_path=str(image))
 
 
+def autostart(world, verb) -> tuple[int, str]:
+    """How the program of the unit ended, and what the power of the machine solo is then."""
+    program = str(world.vms / "lab-autostart.sh")
+    path = f"{os.path.dirname(world.program)}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", program, verb], env={**world.environment, "PATH": path}, check=False, timeout=120
+    )
+    shown = world.vbox("showvminfo", "solo", "--machinereadable")
+    return done.returncode, re.search(r'^VMState="(.*)"$', shown, re.M)[1]
+
+
 def test_an_image_and_the_power(world, play, boot_disk):
     image = world.folder / "image.raw"
     image.write_bytes(boot_disk)
@@ -324,8 +337,16 @@ def test_an_image_and_the_power(world, play, boot_disk):
     force = {"provider_power_cut": True}
     assert play(("machines", "stop"), machines=solo, **force)[0] == 1
     assert play(("machines", "stop"), machines=solo, **force)[0] == 0
+    # As systemd would at a start and a shutdown of the host.
+    boot = {"provider_autostart": True, "provider_stop_timeout_seconds": 1, "skip": "autostart"}
+    assert play(("hypervisors", "autostart"), machines=solo, **boot)[0] == 1
+    assert play(("hypervisors", "autostart"), machines=solo, **boot)[0] == 0
+    for verb, power in (("stop", "poweroff"), ("start", "running"), ("start", "running")):
+        assert autostart(world, verb) == (0, power)
+    # It does not go down in its time, and keeps what it has.
+    assert autostart(world, "stop") == (0, "saved")
     play(("machines", "start"), machines=solo)
-    assert play(("hypervisors", "destroy"), machines=solo)[0] == 2
+    assert play(("hypervisors", "destroy"), machines=solo)[0] == 3
     assert os.listdir(world.vms) == []
     # What is not defined is no failure to stop, and one to start.
     assert play(("machines", "stop"), machines=solo)[0] == 0

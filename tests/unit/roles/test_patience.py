@@ -20,6 +20,7 @@ ROLES = {path.name: path for path in (ROOT / "roles").iterdir()}
 WAIT = re.compile("(kubeadm_)?wait_(seconds|timeout)|lock_timeout|stop_timeout")
 # Seconds that are no wait of a run, with what they are.
 OTHERS = {
+    "autostart": "gets its limit from the provider",
     "base_image": "makes an image, at any place",
     "dnsmasq_gateway_lease_time_seconds": "how long an address is lent",
     "emulated_machine": "an emulated machine, which no layer has",

@@ -86,7 +86,7 @@ def test_what_runs_once_for_each_machine_is_delegated_to_its_host(role: Path) ->
             for task in tasks
         }
         assert places == {"{{ provider_machine.host }}"}
-    for entry in ("preflight", "host", "prepare", "destroy"):
+    for entry in ("preflight", "host", "prepare", "autostart", "destroy"):
         tasks = yaml.safe_load((role / "tasks" / f"{entry}.yml").read_text(encoding="utf-8"))
         assert not any("delegate_to" in task for task in tasks)
 

@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the program of the module lab_autostart does at a start and a shutdown of the host."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab import machine, state
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.machine_host import LabMachine
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import (
+    LabNetwork,
+)
+
+
+class Lab:
+    """The data center that the settings describe; its first machine is the gateway."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.root: str = settings["root_dir"]
+        self.datacenter: str = settings["datacenter"]
+        self.machines: list[str] = settings["machines"]
+        self.timeout: int = settings["timeout"]
+        ports = [Port(**port) for port in settings["ports"]]
+        self.network = LabNetwork(self.root, self.datacenter, settings["bridges"], ports)
+
+    def make_network(self) -> None:
+        actions = state.plan(self.network.read(), self.network.wanted())
+        self.network.check_ports()
+        for action in actions:
+            self.network.apply(action)
+
+    def bring(self, name: str, power: str) -> str:
+        """A sentence about what keeps the machine from it, or none."""
+        host = LabMachine(self.root, self.datacenter, name, self.timeout)
+        try:
+            actual = host.read()
+            if machine.CONFIG not in actual.definition:
+                return f"The machine {name} is not defined any more."
+            for action in machine.plan_present(
+                actual, actual.definition, power, False, False
+            ).actions:
+                print(f"{action.text} of {name}", flush=True)
+                host.apply(action, {}, {})
+        except TaskError as error:
+            return error.message
+        return ""
+
+    def start(self) -> Iterable[str]:
+        """Everybody else gets addresses from the gateway."""
+        self.make_network()
+        return [self.bring(name, "started") for name in self.machines]
+
+    def stop(self) -> Iterable[str]:
+        """The gateway last: the others may still have something to say to each other."""
+        with ThreadPoolExecutor(max(1, len(self.machines))) as pool:
+            others = list(pool.map(lambda name: self.bring(name, "stopped"), self.machines[1:]))
+        return [*others, *[self.bring(name, "stopped") for name in self.machines[:1]]]
+
+
+def main(verb: str, settings: dict[str, Any]) -> int:
+    try:
+        lab = Lab(settings)
+        problems = [text for text in (lab.start() if verb == "start" else lab.stop()) if text]
+    except TaskError as error:
+        problems = [error.message]
+    for problem in problems:
+        print(problem, file=sys.stderr, flush=True)
+    return 1 if problems else 0

@@ -1,0 +1,263 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_autostart
+short_description: The program that starts a lab data center without Ansible
+version_added: 0.1.0
+description:
+  - Writes one file that Python runs, C(autostart.pyz) in the folder of the data center. It holds
+    all that it needs of this collection.
+  - Run with C(start), it makes the network that a reboot of the host has taken, and starts the
+    machines. Run with C(stop), it shuts them down, the first one last. What is so already is left
+    alone.
+  - The role P(virtual.datacenter.provider_lab#role) has systemd run it.
+options:
+  datacenter:
+    description: Name of the data center.
+    type: str
+    required: true
+  state:
+    description: V(present) writes the program, V(absent) removes it.
+    type: str
+    choices: [present, absent]
+    default: present
+  machines:
+    description: Names of the machines in the order in which they are started, the gateway first.
+    type: list
+    elements: str
+    default: []
+  bridges:
+    description: Names of the segments' bridges, as for M(virtual.datacenter.lab_network).
+    type: list
+    elements: str
+    default: []
+  ports:
+    description: Ports that are published on 127.0.0.1 of the host.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What the port is for.
+        type: str
+        required: true
+      host_port:
+        description: The port on 127.0.0.1 of the host.
+        type: int
+        required: true
+      guest_port:
+        description: The port of the gateway.
+        type: int
+        required: true
+  timeout:
+    description: Seconds that a shutdown may take before the power is cut.
+    type: int
+    default: 60
+  root_dir:
+    description: Folder on the host that holds all data centers.
+    type: path
+    default: /var/lib/virtual.datacenter
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check mode and tells what it would do.
+  diff_mode:
+    support: full
+    description: Shows the digest of the program before and after.
+author:
+  - the virtual.datacenter contributors
+"""
+
+EXAMPLES = r"""
+- name: Write the program
+  virtual.datacenter.lab_autostart:
+    datacenter: lab
+    machines: [gate01, lb01, lb02]
+    bridges: [br-edge]
+    ports:
+      - {name: ssh, host_port: 2222, guest_port: 22}
+  become: true
+"""
+
+RETURN = r"""
+program:
+  description: The program. C(python3 PATH start) runs it.
+  returned: success
+  type: str
+  sample: /var/lib/virtual.datacenter/lab/autostart.pyz
+actions:
+  description: What was done, or would be done in check mode.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    action:
+      description: Kind of the step.
+      type: str
+      returned: always
+    text:
+      description: The step in words.
+      type: str
+      returned: always
+    command:
+      description: The command that does it, empty where it is none.
+      type: list
+      elements: str
+      returned: always
+  sample:
+    - action: create
+      text: write the program that starts data center 'lab'
+      command: []
+error_code:
+  description: Name of the kind of error, in capital letters.
+  returned: failure
+  type: str
+  sample: BAD_OPTION
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import sys
+import zipfile
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
+    autostart,
+    folders,
+    names,
+    state,
+)
+
+# What of this collection goes along: all that the program's own part imports lies in these.
+PACKAGES = ("_core", "_lab")
+SETTINGS = "settings.json"
+MAIN = f"""import json
+import sys
+import zipfile
+
+with zipfile.ZipFile(sys.argv[0]) as program:
+    settings = json.loads(program.read("{SETTINGS}"))
+
+from {autostart.__name__} import main
+
+sys.exit(main(sys.argv[1], settings))
+"""
+WORDS = {
+    "create program": "write the program that starts data center '{name}'",
+    "change program": "write the program that starts data center '{name}' anew",
+    "remove program": "remove the program that starts data center '{name}'",
+}
+
+
+def argument_spec() -> dict[str, Any]:
+    port = {
+        "name": {"type": "str", "required": True},
+        "host_port": {"type": "int", "required": True},
+        "guest_port": {"type": "int", "required": True},
+    }
+    return {
+        "datacenter": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "machines": {"type": "list", "elements": "str", "default": []},
+        "bridges": {"type": "list", "elements": "str", "default": []},
+        "ports": {"type": "list", "elements": "dict", "default": [], "options": port},
+        "timeout": {"type": "int", "default": 60},
+        "root_dir": {"type": "path", "default": "/var/lib/virtual.datacenter"},
+    }
+
+
+def sources() -> dict[str, str]:
+    """The files of the collection that the program needs, by their path in it."""
+    home = autostart.__name__.rpartition("._lab.")[0]
+    found = {}
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith(tuple(f"{home}.{package}" for package in PACKAGES)):
+            loader = getattr(module.__spec__, "loader", None)
+            path = name.replace(".", "/")
+            path += "/__init__.py" if hasattr(module, "__path__") else ".py"
+            found[path] = (loader.get_source(name) if loader else None) or ""
+    # Each folder above a module is a package.
+    for path in list(found):
+        while "/" in path:
+            path = path.rpartition("/")[0]
+            found.setdefault(f"{path}/__init__.py", "")
+    return found
+
+
+def program(settings: dict[str, Any]) -> bytes:
+    """The same bytes for the same contents."""
+    files = {**sources(), "__main__.py": MAIN, SETTINGS: json.dumps(settings, indent=2)}
+    text = io.BytesIO()
+    with zipfile.ZipFile(text, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in sorted(files.items()):
+            archive.writestr(zipfile.ZipInfo(path), content)
+    return text.getvalue()
+
+
+class Task(change.Task):
+    """One run of the module."""
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        problem = names.check_name("The data center's name", params["datacenter"])
+        if problem:
+            raise TaskError(problem, error_code="BAD_OPTION")
+        self.params = params
+        folder = names.datacenter_directory(params["root_dir"], params["datacenter"])
+        self.path = os.path.join(folder, "autostart.pyz")
+        settings = {name: value for name, value in params.items() if name != "state"}
+        self.program = program(settings) if params["state"] == "present" else None
+
+    def plan(self) -> state.Plan:
+        """Compare the file with the program."""
+        thing = f"program {self.path}"
+        before, after = {}, {}
+        with contextlib.suppress(FileNotFoundError), open(self.path, "rb") as file:
+            before[thing] = hashlib.sha256(file.read()).hexdigest()
+        if self.program is not None:
+            after[thing] = hashlib.sha256(self.program).hexdigest()
+        return state.Plan(
+            before, after, state.told(state.plan(before, after), WORDS, self.params["datacenter"])
+        )
+
+    def carry_out(self, plan: state.Plan) -> None:
+        """Write or remove the file."""
+        for action in plan.actions:
+            if action.kind == "remove":
+                os.unlink(self.path)
+                folders.remove_empty(self.params["root_dir"], self.params["datacenter"])
+            elif self.program is not None:
+                folders.make_datacenter(self.params["root_dir"], self.params["datacenter"])
+                # Whole or not at all: it may be run at any moment.
+                with open(f"{self.path}.new", "wb") as file:
+                    file.write(self.program)
+                os.replace(f"{self.path}.new", self.path)
+
+
+def result(task: Task, outcome: change.Outcome) -> change.Result:
+    """What only this module returns."""
+    header = f"autostart of {task.params['datacenter']}"
+    return {
+        "program": task.path,
+        "diff": state.diff(outcome.before, outcome.after, header),
+    }
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    change.run_module(module, lambda: Task(module.params), result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The unit that starts the machines, and the program that it runs for VirtualBox."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from role_templar import role_templar, trusted
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLE = ROOT / "roles" / "autostart"
+VIRTUALBOX = ROOT / "roles" / "provider_virtualbox"
+
+
+def unit(**given: Any) -> str:
+    text = (ROLE / "templates/virtual-datacenter.service.j2").read_text(encoding="utf-8")
+    templar = role_templar(ROLE, autostart_datacenter="lab", **given)
+    return str(templar.template(trusted(text), escape_backslashes=False))
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not here")
+    folder = tmp_path / "VirtualBox VMs"
+    folder.mkdir()
+    program = folder / 'a "b" %n $HOME.sh'
+    program.write_text("exit 0\n", encoding="utf-8")
+    text = unit(
+        autostart_program=["/bin/sh", str(program)],
+        autostart_user="root",
+        autostart_environment={"VBOX_USER_HOME": "/srv/a b", "VBOX_IPC_SOCKETID": "100%"},
+        autostart_folder=str(folder),
+        autostart_after=["vboxdrv.service"],
+    )
+    file = tmp_path / "virtual-datacenter-lab.service"
+    file.write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    # What is said of other units of this machine is not about this one.
+    assert "virtual-datacenter" not in done.stderr, done.stderr
+    lines = text.splitlines()
+    assert lines[0].startswith("# Made by virtual.datacenter for the data center lab")
+    assert "After=network-online.target vboxdrv.service" in lines
+    assert 'Environment="VBOX_USER_HOME=/srv/a b"' in lines
+    assert 'Environment="VBOX_IPC_SOCKETID=100%%"' in lines
+    assert "User=root" in lines and "KillMode=process" in lines
+    (start,) = [line for line in lines if line.startswith("ExecStart=")]
+    assert start.endswith('a \\"b\\" %%n $$HOME.sh" "start"')
+
+
+def test_the_program_for_virtualbox_has_the_gateway_first() -> None:
+    names = ["a01", "gate01", "lb01"]
+    vms = [{"name": f"s-{name}", "uuid": f"uuid-{name}"} for name in names]
+    vms += [{"name": name, "uuid": f"uuid-{name}"} for name in ("lab-base", "s-other", "lb01")]
+    machines = {name: {"name": name, "host": "h", "fqdn": name} for name in names}
+    given = {
+        "inventory_hostname": "h",
+        "provider_datacenter": "lab",
+        "provider_virtualbox_vm_prefix": "s-",
+        "provider_plan": {"gateway": "gate01", "machines": machines, "segments": {}},
+        "__provider_virtualbox_there": {"vms": vms},
+    }
+    text = (VIRTUALBOX / "templates/autostart.sh.j2").read_text(encoding="utf-8")
+    templar = role_templar(VIRTUALBOX, **given)
+    program = str(templar.template(trusted(text), escape_backslashes=False))
+    assert '\ngateway="uuid-gate01"\nothers="uuid-a01 uuid-lb01"\n' in program
+    subprocess.run(["sh", "-n"], input=program, text=True, check=True, timeout=60)
