@@ -108,3 +108,29 @@ def test_vms_media_and_seeds_are_on_their_host(name: str) -> None:
         image = host.file(f"{FOLDER}/seeds/{vm}.iso").content
         assert b"cidata" in image[0x8028:0x8048].lower()
         assert f"fqdn: {vm}.dc.internal".encode() in image
+
+
+def test_the_unit_starts_the_vms_with_the_host_the_gateway_first() -> None:
+    host = machine("vbox02")
+    unit = host.service("virtual-datacenter-inner")
+    assert unit.is_enabled
+    shown = host.check_output("systemctl cat virtual-datacenter-inner")
+    assert "\nUser=ops\n" in shown and f'RequiresMountsFor="{FOLDER}"\n' in shown
+    verified = host.run("systemd-analyze verify virtual-datacenter-inner.service")
+    assert "virtual-datacenter" not in verified.stderr
+    # Here none can start: it is tried three times, and that keeps no other one from it.
+    told = host.check_output("journalctl --unit=virtual-datacenter-inner --output=cat")
+    order = re.findall(r"The virtual machine '(vm\d+)' has terminated", told)
+    assert order[:6] == ["vm03"] * 3 + ["vm02"] * 3, told
+
+
+def test_units_of_others_stay_and_one_of_ours_is_gone() -> None:
+    host = machine("vbox01")
+    # It has been run with start, and its removal did not run it with stop.
+    assert host.file("/run/converge-autostart").exists and host.file("/start").exists
+    assert not host.file("/stop").exists
+    assert host.check_output("ls /etc/systemd/system").count("virtual-datacenter-") == 1
+    wanted = host.check_output("ls /etc/systemd/system/multi-user.target.wants")
+    assert "virtual-datacenter-gone" not in wanted
+    own = host.file("/etc/systemd/system/virtual-datacenter-inner.service").content_string
+    assert own == "[Unit]\nDescription=Somebody else's\n"
