@@ -99,7 +99,7 @@ def test_a_project_of_ones_own_verifies_a_data_center_on_another_machine(
     for machine in ("gate01", "lb01", "cp03", "worker02"):
         assert f"{machine} runs since 20" in run.output
     assert f"Data center {datacenter.NAME} is verified." in run.output
-    tunnel = f"-N -L {datacenter.API_PORT}:10.70.1.10:6443 gate01"
+    tunnel = f"-S none -N -L {datacenter.API_PORT}:10.70.1.10:6443 gate01"
     assert f"API          ssh -F {state}/ssh/config {tunnel}" in run.output
     end = time.monotonic() + 10
     while left := processes("-f", f"ssh_tunnel_keeper.py .*{state}/ssh/config"):

@@ -125,7 +125,7 @@ def test_the_summary_of_a_data_center_on_another_machine_says_how_kubectl_gets_t
     tmp_path: Path,
 ) -> None:
     plan = {**PLAN, "jump": "ssh host1 -W %h:%p"}
-    tunnel = f"ssh -F '{tmp_path}/my state/ssh/config' -N -L 6443:10.1.1.10:6443 gate01"
+    tunnel = f"ssh -F '{tmp_path}/my state/ssh/config' -S none -N -L 6443:10.1.1.10:6443 gate01"
     output = summary(tmp_path, datacenter_plan=plan)
     assert f"\nAPI          {tunnel}\n" in output
     assert f"\n{tunnel.replace(' -N', ' -f -N')}\n./kubectl get pods" in output
