@@ -111,7 +111,8 @@ default_machine_folder:
   sample: /srv/virtualbox/vms
 vms:
   description: All VMs by name. Those that VirtualBox calls inaccessible have no name, and
-    C(accessible) is false.
+    C(accessible) is false. C(missing_files) are its settings file and the files of its disks and of
+    the images below them, as far as they are gone or on a disk that is not mounted.
   returned: if asked for
   type: list
   elements: dict
@@ -126,6 +127,7 @@ vms:
       nics: [{number: 1, type: nat, mac: "02:5e:00:00:00:01", port_forwards: []}]
       settings_file: /srv/virtualbox/vms/lab/gate01/gate01.vbox
       accessible: true
+      missing_files: []
 running_vms:
   description: The VMs that run or are paused, in the shape of RV(vms).
   returned: if asked for
@@ -326,8 +328,16 @@ VM_KEYS = (
 def read_vms(client: Client) -> list[dict[str, t.Any]]:
     """All VMs, the inaccessible ones last."""
     found = survey.read_all(client)
+    missing = found.missing_files()
     described = [survey.describe(machine) for machine in found.machines]
-    vms = [{**{key: vm[key] for key in VM_KEYS}, "accessible": True} for vm in described]
+    vms = [
+        {
+            **{key: vm[key] for key in VM_KEYS},
+            "accessible": True,
+            "missing_files": missing[vm["uuid"]],
+        }
+        for vm in described
+    ]
     empty: dict[str, t.Any] = {
         "name": None,
         "state": None,
@@ -339,7 +349,12 @@ def read_vms(client: Client) -> list[dict[str, t.Any]]:
         "accessible": False,
     }
     return vms + [
-        {**empty, "uuid": lost.uuid, "settings_file": lost.settings_file}
+        {
+            **empty,
+            "uuid": lost.uuid,
+            "settings_file": lost.settings_file,
+            "missing_files": missing[lost.uuid],
+        }
         for lost in found.inaccessible
     ]
 

@@ -63,6 +63,7 @@ def inventory(world, machines, reached) -> dict:
             "address": ADDRESSES.get(name),
             "cpus": 2,
             "memory_mb": 64,
+            "disks": [{"size_mb": 8}] if name == "lb01" else [],
             "host": "host1",
             "nics": nics,
         }

@@ -76,6 +76,7 @@ def test_vms_disks_and_groups(world):
             "nics": live["nics"],
             "settings_file": live["settings_file"],
             "accessible": True,
+            "missing_files": [],
         },
         {
             "name": "vm",
@@ -88,6 +89,7 @@ def test_vms_disks_and_groups(world):
             "nics": vm["nics"],
             "settings_file": vm["settings_file"],
             "accessible": True,
+            "missing_files": [],
         },
     ]
     assert found["running_vms"] == found["vms"][:1]
@@ -166,6 +168,7 @@ def test_an_inaccessible_vm_is_shown_as_such(world):
             "nics": [],
             "settings_file": vm["settings_file"],
             "accessible": False,
+            "missing_files": [],
         }
     ]
 

@@ -30,6 +30,10 @@ def uuids(world) -> list:
     )
 
 
+def info(world) -> list:
+    return world.run("virtualbox_info", gather=["vms"])["vms"]
+
+
 def refused(world, **options) -> dict:
     """In check mode as in a real run, and nothing is registered by it."""
     before = uuids(world)
@@ -141,6 +145,46 @@ def test_a_disk_under_a_linked_clone_whose_folder_is_gone(world, base):  # noqa:
     assert world.vbox("list", "hdds").strip() == ""
 
 
+def test_machines_that_somebody_broke_are_named_and_made_anew_when_told_so(world, play):  # noqa: F811
+    play(*ALL)
+    home = world.vms / "lab"
+    data = home / "lb01" / "lb01-SATA-2-0.vdi"
+    data.unlink()
+    shutil.rmtree(home / "cp01")
+    gate = world.run("virtualbox_vm_info", name="gate01")["vms"][0]
+    world.vbox("modifyvm", "gate01", "--name", "mine")
+    service_ends(world)
+    before = uuids(world)
+    for entry in ("preflight", "prepare"):
+        _changed, output = play(("hypervisors", entry), ok=False)
+        words = " ".join(output.split())
+        assert f"Name it so again while it is off: VBoxManage modifyvm {gate['uuid']}" in words
+        lost = f"are gone, or on a disk that is not mounted: {data}, {home}/cp01/cp01.vbox."
+        assert f"Files of the VMs lb01, cp01 in VirtualBox on host1 {lost}" in words
+        assert "-e destroy_confirm=lab -e destroy_lost=true" in words
+    only = {"provider_lost_only": "true"}
+    destroy = ("hypervisors", "destroy")
+    assert play(destroy, check=True, **only)[0] == 1
+    assert uuids(world) == before
+    assert play(destroy, **only)[0] == 1
+    assert world.names() == ['"lab-base"', '"mine"']
+    # As the message says; the machine that nobody gave up is as it was.
+    world.vbox("modifyvm", gate["uuid"], "--name", "gate01")
+    assert play(*ALL)[0] == 2
+    assert world.run("virtualbox_vm_info", name="gate01")["vms"] == [gate]
+
+    # All machines are built on the base medium.
+    medium = world.vms / "lab-base.vdi"
+    medium.unlink()
+    (seen,) = {tuple(vm["missing_files"]) for vm in info(world)}
+    assert seen == (str(medium),)
+    play(destroy, **only)
+    assert world.names() == []
+    assert play(*ALL)[0] == 5
+    assert play(*ALL)[0] == 0
+    assert {tuple(vm["missing_files"]) for vm in info(world)} == {()}
+
+
 def test_destroy_and_inventory_with_a_machine_whose_folder_is_gone(world, play, inventory):  # noqa: F811
     play(*ALL)
     other = world.run(MODULE, name="other", folder=str(world.folder / "own"))["vm"]
@@ -148,7 +192,7 @@ def test_destroy_and_inventory_with_a_machine_whose_folder_is_gone(world, play, 
     shutil.rmtree(world.folder / "own")
     service_ends(world)
     _changed, output = play(*ALL, ok=False)
-    assert "cp01" in output and "state absent" in output
+    assert "cp01" in output and "destroy_lost=true" in output
     found, warnings = inventory.list()
     assert "lb01" in found["_meta"]["hostvars"] and "cp01" not in found["_meta"]["hostvars"]
     assert "lab/cp01/cp01.vbox" in "".join(warnings.split())

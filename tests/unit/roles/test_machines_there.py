@@ -49,12 +49,15 @@ def vm(case: Mapping[str, Any]) -> dict[str, Any]:
     legs = [{"network": name, "port_forwards": []} for name in case.get("networks", [])]
     return {
         "name": case["name"],
+        "uuid": "1c6456dc-8eb3-4c1b-8b58-a0986b0d9bb9",
+        "accessible": case["name"] is not None,
+        "missing_files": case.get("missing_files", []),
         "managed_by": case.get("managed_by", "virtualbox-small"),
         "description": case.get("description"),
         "address": case.get("address"),
         "state": case.get("state", "stopped"),
         "nics": [{"network": None, "port_forwards": ports}, *legs],
-        "settings_file": f"/srv/machines/{case['name']}.vbox",
+        "settings_file": case.get("settings_file", f"/srv/machines/{case['name']}.vbox"),
     }
 
 
@@ -75,7 +78,7 @@ def on_virtualbox(case: Mapping[str, Any]) -> Any:
 def test_what_preflight_says_of_vms_that_there_are(case: dict[str, Any]) -> None:
     templar = on_virtualbox(case)
     found: list[str] = []
-    for about in ("name", "misnamed", "live", "network", "port"):
+    for about in ("name", "broken", "live", "network", "port"):
         found += templar.template(trusted(f"{{{{ __provider_virtualbox_{about}_problems }}}}"))
     assert found == case.get("says", [])
     left = templar.template(trusted("{{ __provider_virtualbox_leftovers }}"))

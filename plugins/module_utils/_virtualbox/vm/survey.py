@@ -26,6 +26,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.cli
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.errors import (
     VirtualBoxError,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.medium import (
+    registry as media,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm import (
     lost as lost_vms,
 )
@@ -55,6 +58,10 @@ class Inaccessible:
     settings_file: str
     reason: str
 
+    @property
+    def missing_files(self) -> list[str]:
+        return [] if os.path.lexists(self.settings_file) else [self.settings_file]
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -62,6 +69,36 @@ class Survey:
 
     machines: tuple[settings_file.SettingsFile, ...]
     inaccessible: tuple[Inaccessible, ...]
+
+    def missing_files(self) -> dict[str, list[str]]:
+        """By the UUID of a VM: its settings file and the files of its disks, as far as gone."""
+        images = _free_images()
+        for machine in self.machines:
+            images.update(machine.images)
+        found = {item.uuid: item.missing_files for item in self.inaccessible}
+        for machine in self.machines:
+            paths = {path for uuid in machine.vm.own_disks for path in _files_below(uuid, images)}
+            gone = (path for path in paths if not os.path.lexists(path))
+            found[machine.vm.uuid] = sorted(gone)
+        return found
+
+
+def _free_images() -> dict[str, media.Image]:
+    """The images that VirtualBox's own settings have in their list: most of them are of no VM."""
+    path = os.path.join(recovery.settings_home(), "VirtualBox.xml")
+    try:
+        return media.images_in(recovery.read_settings(path), path)
+    except (OSError, ElementTree.ParseError):
+        return {}
+
+
+def _files_below(uuid: str, images: Mapping[str, media.Image]) -> Iterator[str]:
+    """The file of an image, and those of the images that it is built on."""
+    image = images.get(uuid)
+    while image is not None:
+        if image.path:
+            yield image.path
+        image = images.get(image.parent)
 
 
 def listing(text: str, known: Collection[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from xml.sax.saxutils import quoteattr
 
@@ -105,6 +106,54 @@ def test_the_kinds_of_nics(element, expected):
     assert (found.number, found.mac, found.adapter_type) == (2, "02:5e:00:00:00:01", "virtio")
     (shown,) = survey.describe(file)["nics"]
     assert bool(shown["port_forwards"]) == (found.type == "nat" and bool(found.port_forwards))
+
+
+def test_files_that_are_gone(tmp_path, monkeypatch):
+    """Of linked clones, whose images stand in the settings of the VM that they are clones of."""
+    monkeypatch.setenv("VBOX_USER_HOME", str(tmp_path))
+    free = f'<HardDisk uuid="{{{U3}}}" location="free.vdi"/>'
+    (tmp_path / "VirtualBox.xml").write_text(
+        '<VirtualBox xmlns="http://www.virtualbox.org/"><Global>'
+        f"<MediaRegistry><HardDisks>{free}</HardDisks></MediaRegistry></Global></VirtualBox>"
+    )
+
+    def attached(uuid, kind="HardDisk"):
+        device = f'<AttachedDevice type="{kind}"><Image uuid="{{{uuid}}}"/></AttachedDevice>'
+        controller = f'<StorageController name="SATA" type="AHCI">{device}</StorageController>'
+        return f"<StorageControllers>{controller}</StorageControllers>"
+
+    child = f'<HardDisk uuid="{{{U2}}}" location="clone.vdi"/>'
+    images = f'<HardDisk uuid="{{{U1}}}" location="base.vdi">{child}</HardDisk>'
+    listed = f"<MediaRegistry><HardDisks>{images}</HardDisks></MediaRegistry>"
+    texts = [
+        settings("base", U1, hardware=attached(U1), more=listed),
+        settings("clone", U2, hardware=attached(U2)),
+        settings("free", U3, hardware=attached(U3)),
+        settings("dvd", "4" + U1[1:], hardware=attached(U3, "DVD")),
+        settings("unknown", "5" + U1[1:], hardware=attached("6" + U1[1:])),
+    ]
+    machines = [settings_file.parse(text, f"{tmp_path}/x.vbox") for text in texts]
+    lost = survey.Inaccessible("7" + U1[1:], f"{tmp_path}/gone/gone.vbox", "")
+    found = survey.Survey(tuple(machines), (lost,))
+
+    def missing():
+        names = {machine.vm.uuid: machine.vm.name for machine in machines}
+        return {names.get(uuid, "lost"): paths for uuid, paths in found.missing_files().items()}
+
+    paths = {name: f"{tmp_path}/{name}.vdi" for name in ("base", "clone", "free")}
+    assert missing() == {
+        "base": [paths["base"]],
+        "clone": [paths["base"], paths["clone"]],
+        "free": [paths["free"]],
+        "dvd": [],
+        "unknown": [],
+        "lost": [lost.settings_file],
+    }
+    for path in (*paths.values(), lost.settings_file):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8"):
+            pass
+    assert set(map(tuple, missing().values())) == {()}
 
 
 def test_extra_data_and_guest_properties():
