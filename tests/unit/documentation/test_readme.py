@@ -23,7 +23,7 @@ PROMISES = {
     "`ansible-inventory -i datacenter.yml --list` shows what they mean": (
         "tests/unit/plugins/plugin_utils/test_plan_six_lines.py::"
     ),
-    "On a host with Debian or Ubuntu 24.04 that has none, VirtualBox is installed": "molecule/virtualbox_host/",
+    "that has none, VirtualBox is installed": "molecule/virtualbox_host/",
     "The image that all machines are clones of is made from Debian's packages": (
         "tests/integration/virtualbox/test_from_nothing.py::"
         "test_machines_are_clones_of_an_image_that_was_made"
