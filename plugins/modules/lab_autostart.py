@@ -70,7 +70,7 @@ attributes:
     support: full
     description: Shows the digest of the program before and after.
 author:
-  - the virtual.datacenter contributors
+  - the virtual.datacenter contributors (@virtual-datacenter)
 """
 
 EXAMPLES = r"""
@@ -151,7 +151,7 @@ with zipfile.ZipFile(sys.argv[0]) as program:
 
 from {autostart.__name__} import main
 
-sys.exit(main(sys.argv[1], settings))
+raise SystemExit(main(sys.argv[1], settings))
 """
 WORDS = {
     "create program": "write the program that starts data center '{name}'",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TextIO
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import machine, state
@@ -46,7 +46,7 @@ class Lab:
             for action in machine.plan_present(
                 actual, actual.definition, power, False, False
             ).actions:
-                print(f"{action.text} of {name}", flush=True)
+                say(f"{action.text} of {name}", sys.stdout)
                 host.apply(action, {}, {})
         except TaskError as error:
             return error.message
@@ -64,6 +64,12 @@ class Lab:
         return [*others, *[self.bring(name, "stopped") for name in self.machines[:1]]]
 
 
+def say(text: str, stream: TextIO) -> None:
+    """A line for the journal."""
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
 def main(verb: str, settings: dict[str, Any]) -> int:
     try:
         lab = Lab(settings)
@@ -71,5 +77,5 @@ def main(verb: str, settings: dict[str, Any]) -> int:
     except TaskError as error:
         problems = [error.message]
     for problem in problems:
-        print(problem, file=sys.stderr, flush=True)
+        say(problem, sys.stderr)
     return 1 if problems else 0

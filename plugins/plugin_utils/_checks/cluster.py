@@ -89,7 +89,8 @@ def load_balancers_have_quorum(seen: Seen) -> Iterator[Check]:
         )
         yield Check(LOAD_BALANCERS, FAILED, sentence, PACEMAKER_HINT)
         return
-    name, found = next(iter(quorate.items()))
+    name = min(quorate)
+    found = quorate[name]
     wanted = seen.of_role("load_balancer") or list(seen.pacemaker)
     away = [member for member in wanted if member not in found["online"]]
     problem = (
