@@ -19,7 +19,11 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._checks.overvie
 def problems(seen: Mapping[str, Any], *names: str) -> list[dict[str, Any]]:
     """What is wrong, of the checks of these names."""
     found = list_of.checks(seen, names)
-    return [check.as_dict() for check in found if check.state in (WARNING, FAILED)]
+    return [
+        {**check.as_dict(), "text": f"{check.sentence} {check.hint}".rstrip()}
+        for check in found
+        if check.state in (WARNING, FAILED)
+    ]
 
 
 class FilterModule:

@@ -130,7 +130,7 @@ import zipfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, files
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     autostart,
@@ -178,7 +178,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def sources() -> dict[str, str]:
-    """The files of the collection that the program needs, by their path in it."""
+    """The text of each Python file that goes into the program, by its path in there."""
     home = autostart.__name__.rpartition("._lab.")[0]
     found = {}
     for name, module in sorted(sys.modules.items()):
@@ -197,10 +197,10 @@ def sources() -> dict[str, str]:
 
 def program(settings: dict[str, Any]) -> bytes:
     """The same bytes for the same contents."""
-    files = {**sources(), "__main__.py": MAIN, SETTINGS: json.dumps(settings, indent=2)}
+    contents = {**sources(), "__main__.py": MAIN, SETTINGS: json.dumps(settings, indent=2)}
     text = io.BytesIO()
     with zipfile.ZipFile(text, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, content in sorted(files.items()):
+        for path, content in sorted(contents.items()):
             archive.writestr(zipfile.ZipInfo(path), content)
     return text.getvalue()
 
@@ -238,10 +238,7 @@ class Task(change.Task):
                 folders.remove_empty(self.params["root_dir"], self.params["datacenter"])
             elif self.program is not None:
                 folders.make_datacenter(self.params["root_dir"], self.params["datacenter"])
-                # Whole or not at all: it may be run at any moment.
-                with open(f"{self.path}.new", "wb") as file:
-                    file.write(self.program)
-                os.replace(f"{self.path}.new", self.path)
+                files.write(self.path, self.program)
 
 
 def result(task: Task, outcome: change.Outcome) -> change.Result:

@@ -40,7 +40,7 @@ class Look:
             return ""
 
     def file(self, path: str) -> str:
-        """The text of a file. One that cannot be read is a problem, and empty."""
+        """The text of a file; empty if it cannot be read, which is noted as a problem."""
         try:
             with open(path, encoding="utf-8", errors="replace") as stream:
                 return stream.read()
@@ -49,7 +49,7 @@ class Look:
             return ""
 
     def services(self, names: t.Sequence[str]) -> dict[str, str]:
-        """Unit to its state as systemd names it, such as active, or not-found."""
+        """The state of each unit as systemd words it, such as active or not-found."""
         if not names:
             return {}
         wanted = [name if "." in name else f"{name}.service" for name in names]

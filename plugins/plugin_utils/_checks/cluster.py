@@ -8,10 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import (
-    details,
-    membership,
-)
+from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import details
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._checks.check import (
     FAILED,
     NOTE,
@@ -176,10 +173,9 @@ def api_answers(seen: Seen) -> Iterator[Check]:
 
 def nodes_are_ready(seen: Seen) -> Iterator[Check]:
     """Every planned node is Ready."""
-    if seen.node_objects is None:
+    if seen.found_nodes is None:
         return
-    nodes = [membership.parse_node(item) for item in seen.node_objects]
-    ready = [node.name for node in nodes if node.ready and node.name in seen.nodes]
+    ready = [node.name for node in seen.found_nodes if node.ready and node.name in seen.nodes]
     problem = (
         f"All of {listing(seen.nodes)} are to be Ready, and Ready are {listing(ready)}."
         if set(seen.nodes) != set(ready)
@@ -191,7 +187,7 @@ def nodes_are_ready(seen: Seen) -> Iterator[Check]:
 
 def no_other_nodes(seen: Seen) -> Iterator[Check]:
     """Nodes of the cluster that are not in the inventory are named."""
-    names = {node["metadata"]["name"] for node in seen.node_objects or []}
+    names = {node.name for node in seen.found_nodes or []}
     others = sorted(names - set(seen.nodes))
     if others:
         hint = (
@@ -208,12 +204,11 @@ def no_other_nodes(seen: Seen) -> Iterator[Check]:
 
 def versions_are_as_planned(seen: Seen) -> Iterator[Check]:
     """Every kubelet has the planned version of Kubernetes."""
-    if not seen.kubernetes_version or seen.node_objects is None:
+    if not seen.kubernetes_version or seen.found_nodes is None:
         return
-    nodes = [membership.parse_node(item) for item in seen.node_objects]
     others = [
         f"{node.name} has {node.version}"
-        for node in nodes
+        for node in seen.found_nodes
         if node.version.lstrip("v") != seen.kubernetes_version
     ]
     problem = (
@@ -227,10 +222,9 @@ def versions_are_as_planned(seen: Seen) -> Iterator[Check]:
 
 def cluster_dns_is_spread(seen: Seen) -> Iterator[Check]:
     """Cluster DNS runs, and does not go down with one node where there are two."""
-    if seen.dns_pods is None or seen.node_objects is None:
+    if seen.dns_pods is None or seen.found_nodes is None:
         return
-    nodes = [membership.parse_node(item) for item in seen.node_objects]
-    shared = details.shared_dns(seen.dns_pods, nodes)
+    shared = details.shared_dns(seen.dns_pods, seen.found_nodes)
     problem = ""
     if shared:
         problem = (

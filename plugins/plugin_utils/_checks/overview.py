@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import membership
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._checks.all import checks
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._checks.check import (
     FAILED,
@@ -35,8 +34,7 @@ def verdict(counts: Mapping[str, int]) -> str:
 def machine(seen: Seen, name: str, found: list[Check], now: int) -> dict[str, Any]:
     """One machine, with the worst of what was found about it."""
     planned, health = seen.planned[name], seen.health.get(name)
-    nodes = {node.name: node for node in map(membership.parse_node, seen.node_objects or [])}
-    node = nodes.get(name)
+    node = next((node for node in seen.found_nodes or [] if node.name == name), None)
     known = health or {}
     return {
         "name": name,

@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._kubernetes import membership
+
 
 def came(result: Mapping[str, Any]) -> bool:
     """Whether the result of a task is one: its machine was reached, and it did not fail."""
@@ -28,7 +30,7 @@ def objects(result: Mapping[str, Any] | None) -> list[dict[str, Any]] | None:
 
 
 def complaint(results: Iterable[Mapping[str, Any]]) -> str:
-    """What the first of these questions that was not answered ended with; or nothing."""
+    """Why the API did not answer one of these questions; empty if it answered all of them."""
     for result in results:
         if objects(result) is None:
             return " ".join(str(result.get("msg") or "no answer").split())
@@ -63,7 +65,7 @@ class Seen:
         self.nodes: list[str] = sorted(data.get("nodes") or [])
         self.control_planes: list[str] = list(data.get("control_planes") or [])
         self.kubernetes_version: str = data.get("kubernetes_version") or ""
-        # How a user runs a command on a machine, without its name.
+        # The SSH command that a user types before the name of a machine; hints show it.
         self.ssh: str = data.get("ssh") or "ssh"
         self.kubectl: str = data.get("kubectl") or "kubectl"
         self._power: dict[str, str] | None = data.get("power")
@@ -85,7 +87,8 @@ class Seen:
         # empty if it answered, None if it was not asked.
         asked = [found for key in ("nodes_found", "pods_found") if (found := data.get(key))]
         self.api_complaint: str | None = complaint(asked) if asked else None
-        self.node_objects = objects(data.get("nodes_found"))
+        nodes = objects(data.get("nodes_found"))
+        self.found_nodes = None if nodes is None else list(map(membership.parse_node, nodes))
         self.pods = objects(data.get("pods_found"))
         self.dns_pods = None if self.pods is None else list(filter(is_dns, self.pods))
         self.etcd_health = etcd_health((data.get("etcd_found") or {}).get("stdout") or "")

@@ -38,7 +38,7 @@ def jump_command(host: str, variables: Mapping[str, Any]) -> str:
     }.items():
         value = _first(variables, *names)
         words += [option, shlex.quote(value)] if value else []
-    # Arguments of ssh, quoted for a shell as Ansible wants them.
+    # Ansible wants these variables as arguments of ssh that are quoted for a shell.
     words += _first(variables, "ansible_ssh_common_args").split()
     words += _first(variables, "ansible_ssh_extra_args").split()
     target = shlex.quote(_first(variables, "ansible_host", "ansible_ssh_host") or host)
