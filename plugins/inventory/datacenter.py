@@ -17,7 +17,7 @@ description:
   - The address of a machine follows from its kind and its number. A machine that is added or taken
     away never moves another.
   - There is always one gateway. It is called C(gate01). The others are C(lb01), C(cp01),
-    C(worker01) and so on.
+    C(worker01), C(server01) and so on.
   - The host of the machines is C(workstation), which is the machine that Ansible runs on, or the
     one that O(host) names. Other connection variables of it stand in C(group_vars) or C(host_vars)
     as for every host.
@@ -60,13 +60,14 @@ options:
     default: ""
   load_balancers:
     description:
-      - How many load balancers there are, from 0 to 189. With one or more there is a floating IP.
+      - How many load balancers there are, from 0 to 189.
     type: int
     default: 0
   control_planes:
     description:
       - How many control planes Kubernetes has, from 0 to 189. It is an odd number, and they need a
-        load balancer.
+        load balancer. With one or more there is the floating IP of the API,
+        C(datacenter_floating_ip).
     type: int
     default: 0
   workers:
@@ -74,16 +75,15 @@ options:
     type: int
     default: 0
   servers:
-    description: Kept for machines of other kinds. This version of the collection has none, so only
-      an empty list is accepted.
-    type: list
-    elements: raw
-    default: []
+    description: How many servers there are, from 0 to 189. The layers bring them up to C(base).
+      What runs on them is yours.
+    type: int
+    default: 0
   network:
     description:
       - The IPv4 network that the segments are cut from, with a prefix of at most 21.
       - The segments have 256 addresses each. C(edge) is the second such part of the network,
-        C(control) the third, and C(worker) the fourth.
+        C(control) the third, C(worker) the fourth, and C(server) the fifth.
     type: str
     default: 10.70.0.0/16
   vars:

@@ -32,6 +32,7 @@ def load(path: Path) -> Any:
 
 SPECIFICATION = load(ROOT / "roles/datacenter/meta/argument_specs.yml")["argument_specs"]
 STORAGE = load(ROOT / "roles/base_lvm/meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+BALANCER = load(ROOT / "roles/ha_lb/meta/argument_specs.yml")["argument_specs"]["main"]["options"]
 FACTS = {
     "memtotal_mb": 32000,
     "interfaces": ["eth0"],
@@ -112,6 +113,7 @@ class Inventory:
             },
             "specification": SPECIFICATION,
             "storage": STORAGE,
+            "balancer": BALANCER,
             "machine_hosts": self.groups.get("machine_hosts", []),
         }
         # Every host has the variables of the group all.

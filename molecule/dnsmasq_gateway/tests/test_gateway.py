@@ -168,6 +168,20 @@ def test_names_forward_and_reverse(asking: str, server: str, name: str, address:
     assert host.check_output(f"dig +short -x {address} @{server}") == f"{name}."
 
 
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("shop.apps.dc.internal", "10.70.1.20"),
+        ("www.dc.internal", "lb01.dc.internal.\n10.70.1.11"),
+        ("way-in.dc.internal", "gate01.dc.internal.\n10.70.2.1"),
+        ("SRV _http._tcp.dc.internal", "1 5 8080 mirror.dc.internal."),
+        ("TXT note.dc.internal", '"a,b; c"'),
+    ],
+)
+def test_further_records(cp01: Host, question: str, answer: str) -> None:
+    assert cp01.check_output(f"dig +short {question} @10.70.2.1") == answer
+
+
 def test_the_gateway_is_known_by_the_address_of_ones_own_segment(lb01: Host, cp01: Host) -> None:
     assert lb01.check_output("dig +short gate01.dc.internal") == "10.70.1.1"
     assert cp01.check_output("dig +short gate01.dc.internal") == "10.70.2.1"

@@ -28,49 +28,44 @@ PACEMAKER_HINT = (
 CLUSTER = "kubernetes"
 
 
-def holders(seen: Seen) -> list[str]:
-    """The machines that have the floating IP."""
+def holders(seen: Seen, address: str) -> list[str]:
+    """The machines that have a floating IP."""
     if seen.held_by is not None:
-        return seen.held_by
+        return seen.held_by.get(address, [])
     return [
-        name
-        for name, health in seen.health.items()
-        if seen.floating_ip in (health.get("addresses") or [])
+        name for name, health in seen.health.items() if address in (health.get("addresses") or [])
     ]
 
 
-def held_since(seen: Seen) -> str:
-    """When pacemaker started the address where it is, if it has only one."""
+def held_since(seen: Seen, address: str) -> str:
+    """When pacemaker started the address where it is."""
     found = next(iter(having("connected", seen.pacemaker).values()), {})
-    addresses = [item for item in found.get("resources", {}).values() if "IPaddr2" in item["agent"]]
-    if len(addresses) != 1:
-        return ""
-    return ", ".join(filter(None, addresses[0].get("since", {}).values()))
+    resource = found.get("resources", {}).get(f"ha_lb_address_{seen.floating_names.get(address)}")
+    return ", ".join(filter(None, (resource or {}).get("since", {}).values()))
 
 
-def floating_ip_is_held_once(seen: Seen) -> Iterator[Check]:
-    """Exactly one machine holds the floating IP."""
-    if not seen.floating_ip:
-        return
-    found = holders(seen)
+def floating_ips_are_held_once(seen: Seen) -> Iterator[Check]:
+    """Exactly one machine holds each floating IP."""
     asked = seen.of_role("load_balancer")
     silent = [name for name in asked if name not in seen.health]
-    if asked and silent == asked:
-        sentence = f"Who holds the floating IP {seen.floating_ip} is not known: nobody answers."
-        yield Check(LOAD_BALANCERS, UNKNOWN, sentence)
-        return
-    problem = ""
-    if len(found) != 1:
-        problem = (
-            f"The floating IP {seen.floating_ip} is to be held by exactly one load balancer, "
-            f"and is held by {listing(found)}{' of those that answer' if silent else ''}."
+    for address in seen.floating_ips:
+        found = holders(seen, address)
+        if asked and silent == asked:
+            sentence = f"Who holds the floating IP {address} is not known: nobody answers."
+            yield Check(LOAD_BALANCERS, UNKNOWN, sentence)
+            continue
+        problem = ""
+        if len(found) != 1:
+            problem = (
+                f"The floating IP {address} is to be held by exactly one load balancer, "
+                f"and is held by {listing(found)}{' of those that answer' if silent else ''}."
+            )
+        since = held_since(seen, address)
+        well = (
+            f"The floating IP {address} is held by {listing(found)}"
+            f"{f' since {since}' if since else ''}."
         )
-    since = held_since(seen)
-    well = (
-        f"The floating IP {seen.floating_ip} is held by {listing(found)}"
-        f"{f' since {since}' if since else ''}."
-    )
-    yield one(LOAD_BALANCERS, problem, well, PACEMAKER_HINT)
+        yield one(LOAD_BALANCERS, problem, well, PACEMAKER_HINT)
 
 
 def load_balancers_have_quorum(seen: Seen) -> Iterator[Check]:

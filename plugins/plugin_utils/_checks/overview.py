@@ -45,7 +45,7 @@ def machine(seen: Seen, name: str, found: list[Check], now: int) -> dict[str, An
         "power": seen.power_of(name),
         "answers": health is not None,
         "state": worst(check.state for check in found if check.of == name),
-        "holds_floating_ip": name in holders(seen),
+        "holds": [address for address in seen.floating_ips if name in holders(seen, address)],
         "up_seconds": now - known["booted"] if known.get("booted") else None,
         "load": (known.get("load") or [None])[0],
         "memory": known.get("memory") or {},
@@ -70,11 +70,14 @@ def overview(data: Mapping[str, Any]) -> dict[str, Any]:
         "state": worst(check.state for check in found),
         "verdict": verdict(counts),
         "counts": counts,
-        "floating_ip": {
-            "address": seen.floating_ip,
-            "held_by": holders(seen),
-            "since": held_since(seen),
-        },
+        "floating_ips": [
+            {
+                "address": address,
+                "held_by": holders(seen, address),
+                "since": held_since(seen, address),
+            }
+            for address in seen.floating_ips
+        ],
         "machines": [machine(seen, name, found, now) for name in seen.planned],
         "segments": [
             {"name": name, "subnet": segment.get("subnet"), "reaches": segment.get("reaches")}

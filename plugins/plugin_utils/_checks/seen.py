@@ -58,9 +58,10 @@ class Seen:
         # The machines of the plan, by name; in the order of the inventory.
         self.planned: dict[str, Any] = dict(plan.get("machines") or {})
         self.gateway: str = plan.get("gateway") or ""
-        self.floating_ip: str = data.get("floating_ip") or (plan.get("floating_ip") or {}).get(
-            "address", ""
-        )
+        # Address to name. Without load balancers nobody holds any.
+        planned = (plan.get("floating_ips") or {}).values() if self.of_role("load_balancer") else ()
+        self.floating_names: dict[str, str] = {item["address"]: item["name"] for item in planned}
+        self.floating_ips: list[str] = list(data.get("floating_ips") or self.floating_names)
         # The names that must be Ready, and those of them that run a member of etcd.
         self.nodes: list[str] = sorted(data.get("nodes") or [])
         self.control_planes: list[str] = list(data.get("control_planes") or [])
@@ -75,8 +76,8 @@ class Seen:
         self.health = {name: item for name, item in results.items() if came(item)}
         self.pacemaker = having("connected", data.get("pacemaker"))
         self.members = having("state", data.get("members"))
-        # The machines that have the floating IP, where only that was looked at.
-        self.held_by: list[str] | None = data.get("held_by")
+        # The machines that have each floating IP, where only that was looked at.
+        self.held_by: dict[str, list[str]] | None = data.get("held_by")
         # What was said of a machine that did not answer, in one line.
         self.silence: dict[str, str] = {
             name: " ".join(str(item["msg"]).split()).rstrip(".")

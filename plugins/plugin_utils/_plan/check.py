@@ -46,8 +46,31 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.specifica
 
 # The plan itself says what is wrong with these, whatever they are.
 PLANNED = ("machine_segment", "machine_address")
+# What the user may want several of.
+LISTS = ("floating_ips", "frontends", "dns_records", "published_ports")
+# The ports of the host that have an owner already.
+HOST_PORTS = {
+    "datacenter_ssh_port": "the gateway's SSH",
+    "datacenter_api_port": "the Kubernetes API",
+}
 # Without these there is no plan.
 NEEDED = ("datacenter_name", "datacenter_domain", "datacenter_segments", "datacenter_floating_ip")
+
+
+def frontend_option(balancer: Specification) -> dict[str, Any]:
+    """What a frontend is: that of the role ha_lb, with machines and groups behind it too."""
+    options = {
+        name: option
+        for name, option in balancer["ha_lb_frontends"]["options"].items()
+        if name != "bind_address"
+    }
+    options["floating_ip"] = {"type": "str", "required": True}
+    server = dict(options["backends"]["options"])
+    for name in ("name", "address"):
+        server[name] = {"type": "str"}
+    server.update({"group": {"type": "str"}, "machine": {"type": "str"}})
+    options["backends"] = {**options["backends"], "options": server}
+    return {"type": "list", "elements": "dict", "options": options}
 
 
 def _given(
@@ -84,7 +107,10 @@ def read_inventory(
 ) -> Said:
     """The inventory with values of their types; what is not so is noted."""
     specification = asked["specification"]
-    of_data_center = specification["inventory"]["options"]
+    of_data_center = {
+        **specification["inventory"]["options"],
+        "datacenter_frontends": frontend_option(asked["balancer"]),
+    }
     of_machine = specification["machine"]["options"]
     names = {str(host): [str(key) for key in hostvars[host]] for host in groups.get("all", [])}
     check_unknown(names, [*of_data_center, *of_machine], problems)
@@ -141,6 +167,14 @@ def _plan(said: Said, hostvars: Mapping[str, Any], problems: Problems) -> dict[s
             "name": options["datacenter_name"],
             "domain": options["datacenter_domain"],
             "floating_ip": options["datacenter_floating_ip"],
+            **{
+                key: options[f"datacenter_{key}"]
+                for key in LISTS
+                if said.right(f"datacenter_{key}")
+            },
+            "host_ports": {
+                options[name]: what for name, what in HOST_PORTS.items() if said.right(name)
+            },
             "segments": options["datacenter_segments"],
             "machines": said.machines,
             "reserved_ranges": {name: options[name] for name in RANGES if said.right(name)},
@@ -160,7 +194,8 @@ def checked_inventory(
     """The address plan of an inventory, and one sentence for everything that is wrong with it.
 
     `asked` holds options {name: value} of the data center, specification {entry point: ...} of the
-    role datacenter, storage {option: ...} of the role base_lvm, and machine_hosts [name].
+    role datacenter, storage {option: ...} of the role base_lvm, balancer {option: ...} of the role
+    ha_lb, and machine_hosts [name].
     """
     problems = Problems()
     said = read_inventory(asked, hostvars, groups, problems)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 
-ROLE_GROUPS = ("gateway", "load_balancer", "control_plane", "worker")
+ROLE_GROUPS = ("gateway", "load_balancer", "control_plane", "worker", "server")
 
 
 def inventory_machines(
@@ -29,6 +29,7 @@ def inventory_machines(
                 "name": str(name),
                 "roles": roles,
                 "role": roles[0] if len(roles) == 1 else None,
+                "groups": [str(group) for group, hosts in groups.items() if name in hosts],
                 "segment": variables.get("machine_segment"),
                 "address": variables.get("machine_address"),
                 "cpus": int(variables.get("machine_cpus", defaults["cpus"])),

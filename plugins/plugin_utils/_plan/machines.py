@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.inventory import ROLE_GROUPS
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Machine, Nic
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
@@ -103,8 +104,7 @@ def _nic(
 def check_roles(config: dict[str, Any], problems: Problems) -> str | None:
     """How many machines there are of each role; returns the name of the gateway."""
     names = {
-        role: [m["name"] for m in config["machines"] if m["role"] == role]
-        for role in ("gateway", "load_balancer", "control_plane", "worker")
+        role: [m["name"] for m in config["machines"] if m["role"] == role] for role in ROLE_GROUPS
     }
     if len(names["gateway"]) != 1:
         problems.add(
@@ -131,11 +131,17 @@ def check_roles(config: dict[str, Any], problems: Problems) -> str | None:
             "group load_balancer is empty",
             "the inventory group load_balancer",
         )
+    if planes and config.get("floating_ips") and not config.get("floating_ip"):
+        problems.add(
+            "Control planes have a floating IP, that of the Kubernetes API",
+            "none is given",
+            "datacenter_floating_ip",
+        )
     for machine in config["machines"]:
         if machine["role"] is None:
             problems.add(
-                f"Machine {machine['name']} is in exactly one of the groups gateway,"
-                " load_balancer, control_plane, worker",
+                f"Machine {machine['name']} is in exactly one of the groups"
+                f" {', '.join(ROLE_GROUPS)}",
                 f"it is in {', '.join(machine['roles']) or 'none'}",
                 "the inventory groups",
             )

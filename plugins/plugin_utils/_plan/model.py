@@ -58,31 +58,39 @@ class Segment:
     dhcp_start: str | None
     dhcp_end: str | None
     reaches: list[str]
+    dhcp_options: list[dict[str, str]]
 
 
 @dataclass(frozen=True)
 class FloatingIp:
-    """The address that one load balancer of a segment holds, and its name."""
+    """An address that one load balancer holds, the one that it prefers if it can."""
 
     name: str
     fqdn: str
     address: str
     prefix: int
     segment: str
+    prefer: str | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
     """Everything that follows from the inventory. `gateway` is the name of a machine, `jump` the
     ProxyCommand to the loopback ports of its host, empty if that is the controller.
+
+    Frontends are those of the role ha_lb, records those of dnsmasq_gateway. A published port is
+    one of the host that leads to an address behind the gateway.
     """
 
     name: str
     domain: str
     gateway: str | None
-    floating_ip: FloatingIp | None
+    floating_ips: dict[str, FloatingIp]
     segments: dict[str, Segment]
     machines: dict[str, Machine]
+    frontends: list[dict[str, Any]]
+    records: list[dict[str, Any]]
+    published_ports: list[dict[str, Any]]
     jump: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -90,17 +98,19 @@ class Plan:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Plan:
-        floating = data["floating_ip"]
         return Plan(
             name=data["name"],
             domain=data["domain"],
             gateway=data["gateway"],
-            floating_ip=FloatingIp(**floating) if floating else None,
+            floating_ips={name: FloatingIp(**item) for name, item in data["floating_ips"].items()},
             segments={name: Segment(**item) for name, item in data["segments"].items()},
             machines={
                 name: Machine(**{**item, "nics": [Nic(**nic) for nic in item["nics"]]})
                 for name, item in data["machines"].items()
             },
+            frontends=data["frontends"],
+            records=data["records"],
+            published_ports=data["published_ports"],
             jump=data["jump"],
         )
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import model
@@ -12,9 +13,14 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library i
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
     Problems,
     overlap,
+    shown,
 )
 
 UPLINK = "uplink"
+DHCP_NAME = re.compile(r"[a-z][a-z0-9-]{1,40}\Z")
+DHCP_VALUE = re.compile(r"[^\"'\\#]{1,255}\Z")
+# What every segment is told already, by name and number.
+OWN_OPTIONS = {"router": 3, "dns-server": 6, "ntp-server": 42, "domain-search": 119}
 
 
 class Segment:
@@ -25,6 +31,10 @@ class Segment:
         self.network = network
         self.router = network[1]
         self.reaches = [str(name) for name in data.get("reaches") or []]
+        self.dhcp_options: list[dict[str, str]] = [
+            {"option": str(item["option"]), "value": str(item["value"])}
+            for item in data.get("dhcp_options") or []
+        ]
         self.dhcp_start: netaddr.IPAddress | None = None
         self.dhcp_end: netaddr.IPAddress | None = None
 
@@ -42,6 +52,7 @@ class Segment:
             dhcp_start=str(self.dhcp_start) if self.dhcp_start else None,
             dhcp_end=str(self.dhcp_end) if self.dhcp_end else None,
             reaches=self.reaches,
+            dhcp_options=self.dhcp_options,
         )
 
 
@@ -69,6 +80,33 @@ def _pool(segment: Segment, data: dict[str, Any], problems: Problems) -> None:
             f"the pool is {start} to {end}",
             where,
         )
+
+
+def _dhcp_options(segment: Segment, problems: Problems) -> None:
+    """Options of DHCP that dnsmasq can bear, and that are not the gateway's own."""
+    where = f"dhcp_options of segment {segment.name} in datacenter_segments"
+    for item in segment.dhcp_options:
+        option, value = item["option"], item["value"]
+        number = int(option) if option.isascii() and option.isdigit() and len(option) < 4 else 0
+        if not DHCP_NAME.match(option) and not 1 <= number <= 254:
+            problems.add(
+                "An option of DHCP is its number from 1 to 254 or its name in dnsmasq, such as mtu",
+                f"found {shown(option)}",
+                where,
+            )
+        elif option in OWN_OPTIONS or number in OWN_OPTIONS.values():
+            problems.add(
+                "The gateway itself sets router, dns-server, ntp-server and domain-search",
+                f"found {option}",
+                where,
+            )
+        if not DHCP_VALUE.match(value):
+            problems.add(
+                f"The value of the DHCP option {option} has 1 to 255 characters and none of"
+                " quotes, backslashes and #",
+                f"found {shown(value)}",
+                where,
+            )
 
 
 def _named(name: str, segments: dict[str, Segment], problems: Problems) -> bool:
@@ -114,6 +152,7 @@ def read_segments(config: dict[str, Any], problems: Problems) -> dict[str, Segme
             continue
         segment = Segment(data, network)
         _pool(segment, data, problems)
+        _dhcp_options(segment, problems)
         for other in segments.values():
             if overlap(other.network, network):
                 problems.add(

@@ -28,9 +28,10 @@ MOST = POOL_START - BEFORE_MACHINES - 1
 WIDEST_PREFIX = 21
 
 SEGMENTS = {
-    "edge": (1, ("control",)),
-    "control": (2, ("edge", "worker")),
-    "worker": (3, ("edge", "control")),
+    "edge": (1, ("control", "server")),
+    "control": (2, ("edge", "worker", "server")),
+    "worker": (3, ("edge", "control", "server")),
+    "server": (4, ("edge",)),
 }
 SMALL: Variables = {"machine_cpus": 1, "machine_memory_mb": 512}
 LARGE: Variables = {"machine_memory_mb": 2048}
@@ -59,6 +60,7 @@ KINDS = (
     Kind("load_balancers", "load_balancer", "lb", "edge", SMALL),
     Kind("control_planes", "control_plane", "cp", "control", LARGE),
     Kind("workers", "worker", "worker", "worker", LARGE),
+    Kind("servers", "server", "server", "server", SMALL),
 )
 
 # What the lab's machines need: no way leads out of it, and they share the kernel of their host.
@@ -214,12 +216,6 @@ def option_problems(given: Mapping[str, Any], known: Iterable[str]) -> list[str]
                 f"found {given[kind.option]!r}",
                 kind.option,
             )
-    if given.get("servers"):
-        problems.add(
-            "The machines of this version are gateway, load balancers, control planes and workers",
-            f"found servers {given['servers']!r}",
-            "servers to an empty list, or remove it",
-        )
     if not isinstance(given.get("vars", {}), Mapping):
         problems.add("Variables are given by name", f"found {given['vars']!r}", "vars")
     if "network" in given:
@@ -278,7 +274,7 @@ def make(
         # Modules go through the connection; none is laid on the machine as a file first.
         "ansible_pipelining": True,
     }
-    if counts["load_balancers"]:
+    if counts["control_planes"]:
         number = 256 * SEGMENTS["edge"][0] + FLOATING_IP
         everywhere["datacenter_floating_ip"] = str(net[number])
     groups: dict[str, Variables] = {

@@ -14,13 +14,56 @@ from typing import Any
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Plan
 
+API_PORT = 6443
+
+
+def _port_forwards(plan: Plan) -> list[dict[str, Any]]:
+    """What leads from the gateway's uplink to what is behind it."""
+    api = plan.floating_ips.get("api")
+    if api is None:
+        return plan.published_ports
+    first = {"name": "api", "port": API_PORT, "to_address": api.address, "to_port": API_PORT}
+    return [first, *plan.published_ports]
+
+
+def host_ports(data: Mapping[str, Any], ssh_port: int, api_port: int) -> list[dict[str, Any]]:
+    """The loopback ports of the gateway's host, and the ports of the gateway that they lead to."""
+    plan = Plan.from_dict(data)
+    return [
+        {"name": "ssh", "host_port": ssh_port, "guest_port": 22},
+        *(
+            {
+                "name": port["name"],
+                "host_port": api_port if port["name"] == "api" else port["port"],
+                "guest_port": port["port"],
+            }
+            for port in _port_forwards(plan)
+        ),
+    ]
+
+
+def balancer_view(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the load balancers serve: floating IPs and frontends, as the role ha_lb takes them."""
+    plan = Plan.from_dict(data)
+    return {
+        "floating_ips": [
+            {
+                "name": item.name,
+                "address": item.address,
+                "prefix": item.prefix,
+                **({"prefer": item.prefer} if item.prefer else {}),
+            }
+            for item in plan.floating_ips.values()
+        ],
+        "frontends": plan.frontends,
+    }
+
 
 def gateway_view(data: Mapping[str, Any]) -> dict[str, Any]:
     """What the gateway serves: its uplink, its segments, reserved hosts and further records."""
     plan = Plan.from_dict(data)
     legs = plan.machines[plan.gateway].nics if plan.gateway else []
-    keys = ("name", "subnet", "prefix", "dhcp_start", "dhcp_end", "reaches")
-    floating = plan.floating_ip
+    keys = ("name", "subnet", "prefix", "dhcp_start", "dhcp_end", "reaches", "dhcp_options")
     return {
         "uplink_interface": next(nic.name for nic in legs if nic.kind == "nat"),
         "segments": [
@@ -41,7 +84,8 @@ def gateway_view(data: Mapping[str, Any]) -> dict[str, Any]:
             for machine in plan.machines.values()
             if machine.address
         ],
-        "records": [{"name": floating.name, "address": floating.address}] if floating else [],
+        "records": plan.records,
+        "port_forwards": _port_forwards(plan),
     }
 
 

@@ -90,8 +90,36 @@ def test_a_host_has_its_address_and_all_its_names() -> None:
 
 
 def test_records() -> None:
-    lines = dnsmasq(records=[{"name": "api", "address": "10.70.1.10"}])
+    lines = dnsmasq(records=[{"name": "api", "value": "10.70.1.10"}])
     assert "host-record=api.dc.internal,api,10.70.1.10" in lines
+
+
+RECORDS = [
+    {"name": "api", "type": "A", "value": "10.70.1.10"},
+    {"name": "*.apps", "type": "A", "value": "10.70.1.20"},
+    {"name": "www", "type": "CNAME", "value": "api"},
+    {"name": "_http._tcp", "type": "SRV", "value": "api", "port": 80, "priority": 1, "weight": 5},
+    {"name": "_ldap._tcp", "type": "SRV", "value": "ldap.example.com.", "port": 389},
+    {"name": "note", "type": "TXT", "value": "v=1; a,b c"},
+]
+OPTIONS = [{"option": "mtu", "value": "1400"}, {"option": "252", "value": "http://10.70.1.1/w"}]
+
+
+def test_records_of_all_types_and_options_of_dhcp(tmp_path: Path) -> None:
+    segments = [{**SEGMENTS[0], "dhcp_options": OPTIONS}, SEGMENTS[1]]
+    lines = dnsmasq(records=RECORDS, segments=segments)
+    for line in (
+        "host-record=api.dc.internal,api,10.70.1.10",
+        "address=/apps.dc.internal/10.70.1.20",
+        "cname=www.dc.internal,api.dc.internal",
+        "srv-host=_http._tcp.dc.internal,api.dc.internal,80,1,5",
+        "srv-host=_ldap._tcp.dc.internal,ldap.example.com,389,0,0",
+        'txt-record=note.dc.internal,"v=1; a,b c"',
+        "dhcp-option=tag:edge,option:mtu,1400",
+        "dhcp-option=tag:edge,252,http://10.70.1.1/w",
+        "dhcp-name-match=set:reserved,wpad",
+    ):
+        assert line in lines
 
 
 def test_time_servers_are_the_gateway_or_what_is_given() -> None:

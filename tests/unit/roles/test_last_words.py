@@ -20,7 +20,9 @@ HOSTS = {
     "all": {
         "children": {
             "machine_hosts": {"hosts": {"host1": {"destroy_cache": {"stat": {"exists": True}}}}},
-            "load_balancer": {"hosts": {"lb01": {"verify_holder": "lb02"}, "lb02": {}}},
+            "load_balancer": {
+                "hosts": {"lb01": {"verify_holding": {"10.1.1.10": "lb02"}}, "lb02": {}}
+            },
             "control_plane": {"hosts": {"cp01": {}}},
         },
         "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
@@ -47,7 +49,16 @@ PLAN = {
     "gateway": "gate01",
     "jump": "",
     "machines": {item["name"]: item for item in MACHINES},
-    "floating_ip": {"address": "10.1.1.10", "fqdn": "api.dc.internal"},
+    "floating_ips": {"api": {"address": "10.1.1.10", "fqdn": "api.dc.internal"}},
+    "frontends": [
+        {
+            "name": "kubernetes_api",
+            "floating_ip": "api",
+            "bind_port": 6443,
+            "backends": [{"name": "cp01", "address": "10.1.2.11", "port": 6443}],
+        }
+    ],
+    "published_ports": [],
 }
 
 
@@ -96,6 +107,7 @@ def summary(folder: Path, **more: Any) -> str:
         "datacenter_api_port": 6443,
         "datacenter_clock": [{"layer": "machines", "began": 100.0}, {"layer": "x", "began": 110.5}],
         "verify_nodes_found": {"resources": [NODE]},
+        "verify_control_planes": ["cp01"],
     }
     return last_words(folder, "verify.yml", **{**given, **more})
 
@@ -129,6 +141,28 @@ def test_the_summary_of_a_data_center_on_another_machine_says_how_kubectl_gets_t
     output = summary(tmp_path, datacenter_plan=plan)
     assert f"\nAPI          {tunnel}\n" in output
     assert f"\n{tunnel.replace(' -N', ' -f -N')}\n./kubectl get pods" in output
+
+
+def test_the_summary_of_a_data_center_without_kubernetes(tmp_path: Path) -> None:
+    web = {"floating_ip": "www", "bind_port": 80, "backends": [{"name": "server01"}]}
+    plan = {
+        **PLAN,
+        "floating_ips": {"www": {"address": "10.1.1.10", "fqdn": "www.dc.internal"}},
+        "frontends": [{"name": "web", **web}],
+        "published_ports": [
+            {"name": "web", "port": 8080, "to_address": "10.1.1.10", "to_port": 80}
+        ],
+        "machines": {**PLAN["machines"], "gate01": {**MACHINES[0], "host": "workstation"}},
+    }
+    output = summary(tmp_path, datacenter_plan=plan, verify_control_planes=[])
+    for line in (
+        "Floating IP  10.1.1.10 (www.dc.internal), held by lb02",
+        "Frontend     web, port 80 of www.dc.internal to server01",
+        "Port         8080 of 127.0.0.1 on workstation to 10.1.1.10:80, web",
+        f"Next:\nssh -F '{tmp_path}/my state/ssh/config' lb01",
+    ):
+        assert f"\n{line}\n" in output, output
+    assert "kube" not in output.lower()
 
 
 @pytest.mark.parametrize("jump", ["", "ssh host1 -W %h:%p"])

@@ -13,6 +13,7 @@ def machine(name: str, role: str, segment: str | None = None, address: str | Non
         "name": name,
         "role": role,
         "roles": [role],
+        "groups": ["all", "machines", role],
         "segment": segment,
         "address": address,
         "cpus": 2,

@@ -79,12 +79,15 @@ def test_a_good_plan_has_no_problems_and_every_address() -> None:
     assert result["problems"] == []
     plan = result["plan"]
     assert plan["gateway"] == "gate01"
-    assert plan["floating_ip"] == {
-        "name": "api",
-        "fqdn": "api.dc.internal",
-        "address": "10.70.1.10",
-        "prefix": 24,
-        "segment": "edge",
+    assert plan["floating_ips"] == {
+        "api": {
+            "name": "api",
+            "fqdn": "api.dc.internal",
+            "address": "10.70.1.10",
+            "prefix": 24,
+            "segment": "edge",
+            "prefer": None,
+        }
     }
     assert plan["segments"]["edge"]["router"] == "10.70.1.1"
     assert plan["segments"]["edge"]["prefix"] == 24

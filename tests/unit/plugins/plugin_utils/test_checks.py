@@ -47,10 +47,13 @@ def test_a_data_center_that_is_well() -> None:
     assert page["verdict"] == "all is well"
     assert page["state"] == "note"
     assert page["next"] == []
-    assert page["floating_ip"]["address"] == FLOATING
-    assert page["floating_ip"]["held_by"] == ["lb02"]
-    assert re.fullmatch(r"\w{3} \w{3} \d\d [\d:]{8} 2026", page["floating_ip"]["since"])
-    assert [item["name"] for item in page["machines"] if item["holds_floating_ip"]] == ["lb02"]
+    (floating,) = page["floating_ips"]
+    assert floating["address"] == FLOATING
+    assert floating["held_by"] == ["lb02"]
+    assert re.fullmatch(r"\w{3} \w{3} \d\d [\d:]{8} 2026", floating["since"])
+    assert {item["name"]: item["holds"] for item in page["machines"] if item["holds"]} == {
+        "lb02": [FLOATING]
+    }
     assert sum(item["node_ready"] is True for item in page["machines"]) == 5
     assert min(item["days_left"] for item in page["certificates"]) > 300
     assert {item["of"] for item in page["certificates"]} >= {"controller", "cp01", "worker02"}
@@ -210,28 +213,28 @@ CASES: list[tuple[str, Change, str, str]] = [
         "cp02 is reached by gate01, which does not answer.",
     ),
     (
-        "floating_ip_is_held_once",
+        "floating_ips_are_held_once",
         at("health", "lb02", "addresses", value=[]),
         "failed",
         f"The floating IP {FLOATING} is to be held by exactly one load balancer, and is held by "
         "none.",
     ),
     (
-        "floating_ip_is_held_once",
+        "floating_ips_are_held_once",
         silent("lb02"),
         "failed",
         f"The floating IP {FLOATING} is to be held by exactly one load balancer, and is held by "
         "none of those that answer.",
     ),
     (
-        "floating_ip_is_held_once",
+        "floating_ips_are_held_once",
         both_hold_it,
         "failed",
         f"The floating IP {FLOATING} is to be held by exactly one load balancer, and is held by "
         "lb01, lb02.",
     ),
     (
-        "floating_ip_is_held_once",
+        "floating_ips_are_held_once",
         silent("lb01", "lb02"),
         "unknown",
         f"Who holds the floating IP {FLOATING} is not known: nobody answers.",
@@ -434,8 +437,9 @@ def test_hints_name_playbooks_that_there_are() -> None:
 
 def test_nothing_is_said_of_what_was_not_looked_at() -> None:
     assert checks({}) == []
-    assert problems({"floating_ip": FLOATING, "held_by": ["lb01"]}) == []
-    (found,) = problems({"floating_ip": FLOATING, "held_by": []}, "floating_ip_is_held_once")
+    seen = {"floating_ips": [FLOATING], "held_by": {FLOATING: ["lb01"]}}
+    assert problems(seen) == []
+    (found,) = problems({**seen, "held_by": {FLOATING: []}}, "floating_ips_are_held_once")
     assert found["state"] == "failed"
 
 

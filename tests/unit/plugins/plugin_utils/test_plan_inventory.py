@@ -31,6 +31,7 @@ def test_a_machine_has_what_its_variables_say_and_defaults_for_the_rest() -> Non
             "name": "cp01",
             "roles": ["control_plane"],
             "role": "control_plane",
+            "groups": ["control_plane"],
             "segment": "control",
             "address": "10.70.2.11",
             "cpus": 2,

@@ -32,7 +32,7 @@ OPTIONS = (
     "vars",
 )
 GOOD: dict[str, Any] = {"plugin": "virtual.datacenter.datacenter", "name": "demo"}
-COUNTS = {"load_balancers": 2, "control_planes": 3, "workers": 2}
+COUNTS = {"load_balancers": 2, "control_planes": 3, "workers": 2, "servers": 0}
 
 
 def inventory(network: str = "10.70.0.0/16", **counts: int) -> made.Inventory:
@@ -176,7 +176,7 @@ def test_variables_of_the_file_win_over_what_is_made() -> None:
 def test_six_lines_are_right() -> None:
     text = {kind.option: str(COUNTS[kind.option]) for kind in made.KINDS}
     for counts in (COUNTS, text, {}):
-        more = {"provider": "lab", "servers": [], "network": "10.80.0.0/16", "vars": {"a": 1}}
+        more = {"provider": "lab", "servers": 1, "network": "10.80.0.0/16", "vars": {"a": 1}}
         assert made.option_problems({**GOOD, **counts, **more}, OPTIONS) == []
 
 
@@ -214,8 +214,7 @@ def test_six_lines_are_right() -> None:
         ({"workers": "²"}, "from 0 to 189: found '²'. Change workers."),
         (
             {"servers": [{"name": "store01"}]},
-            "The machines of this version are gateway, load balancers, control planes and workers:"
-            " found servers [{'name': 'store01'}]. Change servers to an empty list, or remove it.",
+            "from 0 to 189: found [{'name': 'store01'}]. Change servers.",
         ),
         (
             {"network": "10.70.0.0/22"},

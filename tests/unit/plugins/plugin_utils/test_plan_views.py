@@ -70,10 +70,14 @@ def test_the_gateway_serves_every_segment_and_every_machine(plan: dict[str, Any]
         "dhcp_start": "10.70.1.200",
         "dhcp_end": "10.70.1.250",
         "reaches": ["control"],
+        "dhcp_options": [],
         "interface": "edge",
         "address": "10.70.1.1",
     }
     assert "dhcp_start" not in view["segments"][1]
     assert [host["name"] for host in view["hosts"]] == ["lb01", "cp01"]
     assert view["hosts"][0]["mac"] == plan["machines"]["lb01"]["nics"][0]["mac"]
-    assert view["records"] == [{"name": "api", "address": "10.70.1.10"}]
+    assert view["records"] == [{"name": "api", "type": "A", "value": "10.70.1.10"}]
+    assert view["port_forwards"] == [
+        {"name": "api", "port": 6443, "to_address": "10.70.1.10", "to_port": 6443}
+    ]

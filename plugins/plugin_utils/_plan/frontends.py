@@ -1,0 +1,187 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The frontends of the load balancers: that of the Kubernetes API, and those of the inventory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.floating_ips import API
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import (
+    FloatingIp,
+    Machine,
+)
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
+    Problems,
+    shown,
+)
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.segments import Segment
+
+OPTION = "datacenter_frontends"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+API_FRONTEND, API_PORT = "kubernetes_api", 6443
+TARGETS = ("group", "machine", "address")
+Places = Mapping[str, Machine]
+
+
+def of_api(machines: Places) -> dict[str, Any]:
+    """The frontend of the Kubernetes API."""
+    return {
+        "name": API_FRONTEND,
+        "floating_ip": API,
+        "bind_port": API_PORT,
+        "backends": [
+            {"name": machine.name, "address": machine.address, "port": API_PORT}
+            for machine in machines.values()
+            if machine.role == "control_plane"
+        ],
+        "check": {"type": "https_get", "path": "/readyz", "expect_status": 200},
+    }
+
+
+def _port(value: int, what: str, where: str, problems: Problems) -> bool:
+    if not 1 <= value <= 65535:
+        problems.add(f"{what} is a number from 1 to 65535", f"found {value}", where)
+        return False
+    return True
+
+
+def _of_group(name: str, config: dict[str, Any]) -> list[str]:
+    return [item["name"] for item in config["machines"] if name in item["groups"]]
+
+
+def _servers(
+    backend: dict[str, Any],
+    where: str,
+    config: dict[str, Any],
+    machines: Places,
+    problems: Problems,
+) -> Iterator[dict[str, Any]]:
+    """The servers that one entry means: a machine, those of a group, or what has an address."""
+    given = [target for target in TARGETS if backend.get(target)]
+    rest = {key: value for key, value in backend.items() if key not in (*TARGETS, "name")}
+    if len(given) != 1:
+        problems.add(
+            f"A backend of {where} is one of {', '.join(TARGETS)}",
+            f"found {' and '.join(given) or 'none of them'}",
+            f"backends of {where}",
+        )
+        return
+    if given == ["address"]:
+        address = problems.address(backend["address"], f"address in backends of {where}")
+        if address is not None:
+            yield {"name": backend.get("name") or str(address), "address": str(address), **rest}
+        return
+    wanted = backend[given[0]]
+    names = _of_group(wanted, config) if given == ["group"] else [wanted]
+    placed = [machines[name] for name in names if name in machines and machines[name].address]
+    if not placed:
+        what = "a group with machines" if given == ["group"] else "a machine with an address"
+        problems.add(
+            f"The {given[0]} behind {where} is {what}",
+            f"{shown(wanted)} is none",
+            f"backends of {where}",
+        )
+    for machine in placed:
+        yield {"name": machine.name, "address": machine.address, **rest}
+
+
+def _reached(
+    servers: list[dict[str, Any]],
+    home: str,
+    where: str,
+    segments: dict[str, Segment],
+    problems: Problems,
+) -> None:
+    """The load balancers' segment reaches those of the servers."""
+    targets: dict[str, list[str]] = {}
+    for server in servers:
+        address = netaddr.IPAddress(server["address"])
+        target = next((s.name for s in segments.values() if address in s.network), home)
+        targets.setdefault(target, []).append(server["name"])
+    for target, names in targets.items():
+        if target != home and target not in segments[home].reaches:
+            problems.add(
+                f"Segment {home} reaches {target} ({where} passes requests on to"
+                f" {', '.join(names)})",
+                f"it reaches {', '.join(segments[home].reaches) or 'none'}",
+                f"reaches of segment {home} in datacenter_segments",
+            )
+
+
+def _floating_ip(
+    frontend: dict[str, Any], floating: Mapping[str, FloatingIp], problems: Problems
+) -> FloatingIp | None:
+    name = frontend["floating_ip"]
+    if name not in floating:
+        problems.add(
+            f"The frontend {frontend['name']} is of a floating IP"
+            f" ({', '.join(floating) or 'none is given'})",
+            f"{shown(name)} is none of them",
+            f"floating_ip of {frontend['name']} in {OPTION}, or datacenter_floating_ips",
+        )
+        return None
+    return floating[name]
+
+
+def frontends(
+    config: dict[str, Any],
+    floating: Mapping[str, FloatingIp],
+    segments: dict[str, Segment],
+    machines: Places,
+    problems: Problems,
+) -> list[dict[str, Any]]:
+    """The frontends in the form of the role ha_lb, with a server for each machine behind them."""
+    planes = any(machine.role == "control_plane" for machine in machines.values())
+    found = [of_api(machines)] if planes and API in floating else []
+    taken = {(item["floating_ip"], item["bind_port"]): item["name"] for item in found}
+    given = config.get("frontends", [])
+    if given and not any(machine.role == "load_balancer" for machine in machines.values()):
+        problems.add(
+            "Frontends are served by load balancers",
+            "group load_balancer is empty",
+            f"the inventory group load_balancer, or {OPTION}",
+        )
+    for frontend in given:
+        name = frontend["name"]
+        where = f"{name} in {OPTION}"
+        if not NAME.match(name) or name in (API_FRONTEND, "stats", "metrics"):
+            problems.add(
+                "The name of a frontend is 1 to 63 letters, digits, dots, hyphens and underscores,"
+                f" and none of {API_FRONTEND}, stats and metrics",
+                f"found {shown(name)}",
+                f"name of {shown(name)} in {OPTION}",
+            )
+        if name in [item["name"] for item in found]:
+            problems.add("Every frontend has a name of its own", f"{name} is there twice", OPTION)
+        home = _floating_ip(frontend, floating, problems)
+        place = (frontend["floating_ip"], frontend["bind_port"])
+        good = _port(frontend["bind_port"], "A port", f"bind_port of {where}", problems)
+        if good and home is not None and place in taken:
+            problems.add(
+                "Every frontend has a port of its floating IP for itself",
+                f"{place[1]} of {place[0]} is of both {taken[place]} and {name}",
+                f"bind_port of {where}",
+            )
+        taken.setdefault(place, name)
+        servers = []
+        for backend in frontend["backends"]:
+            _port(backend["port"], "The port of a backend", f"backends of {where}", problems)
+            servers += list(_servers(backend, where, config, machines, problems))
+        if not frontend["backends"]:
+            problems.add("A frontend has a backend", "the list is empty", f"backends of {where}")
+        doubled = {server["name"] for server in servers}
+        if len(doubled) != len(servers):
+            problems.add(
+                f"Every server behind {where} is there once",
+                f"found {', '.join(server['name'] for server in servers)}",
+                f"backends of {where}",
+            )
+        if home is not None:
+            _reached(servers, home.segment, where, segments, problems)
+        found.append({**frontend, "backends": servers})
+    return found
