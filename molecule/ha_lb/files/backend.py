@@ -2,7 +2,10 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers with its own name; /readyz fails while /run/notready exists; /stream never ends."""
+"""Answers with its own name; /readyz fails while /run/notready exists; /stream never ends.
+
+With an argument it speaks clear text on that port, and says for whom it was asked.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import http.server
 import os
 import socket
 import ssl
+import sys
 import time
 
 
@@ -21,7 +25,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._stream()
             return
         failing = self.path == "/readyz" and os.path.exists("/run/notready")
-        body = f"{socket.gethostname()}\n".encode()
+        forwarded = self.headers.get_all("X-Forwarded-For", [])
+        body = f"{' '.join([socket.gethostname(), *forwarded])}\n".encode()
         self.send_response(500 if failing else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -39,8 +44,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Says nothing: there is a check every second from two sides."""
 
 
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain("/etc/backend.crt", "/etc/backend.key")
-server = http.server.ThreadingHTTPServer(("", 6443), Handler)
-server.socket = context.wrap_socket(server.socket, True, do_handshake_on_connect=False)
+port = int(sys.argv[1]) if len(sys.argv) > 1 else 6443
+server = http.server.ThreadingHTTPServer(("", port), Handler)
+if len(sys.argv) == 1:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain("/etc/backend.crt", "/etc/backend.key")
+    server.socket = context.wrap_socket(server.socket, True, do_handshake_on_connect=False)
 server.serve_forever()

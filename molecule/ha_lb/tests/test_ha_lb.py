@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import json
 import os
 import re
 import ssl
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[3]
 NAME = "mol-" + os.environ["MOLECULE_SCENARIO_NAME"].replace("_", "-")
 STATE = Path.home() / ".local/state/virtual.datacenter" / NAME
 FLOATING_IP = "10.70.1.10"
+WEB_IP = "10.70.1.15"
 # A loopback port of this machine that the gateway leads to port 6443 of the floating IP.
 API_PORT = 25000 + int(hashlib.md5(NAME.encode()).hexdigest()[:3], 16)
 NODES = ("lb01", "lb02")
@@ -85,6 +87,28 @@ def holders(names: t.Iterable[str] = NODES) -> list[str]:
     return [name for name in names if machine(name).check_output(command)]
 
 
+QUESTION = """
+import http.client, json, ssl, sys
+url, cookie = sys.argv[1:]
+scheme, host = url.split("://")
+context = ssl._create_unverified_context()
+connection = (
+    http.client.HTTPSConnection(host, timeout=10, context=context)
+    if scheme == "https" else http.client.HTTPConnection(host, timeout=10)
+)
+connection.request("GET", "/readyz?a=1", headers={"Cookie": cookie} if cookie else {})
+answer = connection.getresponse()
+print(json.dumps([answer.status, dict(answer.getheaders()), answer.read().decode().strip()]))
+"""
+
+
+def asked_by(name: str, url: str, cookie: str = "") -> tuple[int, dict[str, str], str]:
+    """What a machine is answered: status, headers, text."""
+    said = machine(name).check_output("python3 -c %s %s %s", QUESTION, url, cookie)
+    status, headers, text = json.loads(said)
+    return status, headers, text
+
+
 def crm_mon(name: str = "lb01") -> ET.Element:
     return ET.fromstring(machine(name).run("crm_mon -1 --inactive --output-as=xml").stdout)
 
@@ -101,14 +125,14 @@ def settled(seen_from: str = "lb01") -> bool:
     return (
         len(online) == 2
         and runs_on("ha_lb_haproxy", now) == set(NODES)
-        and len(runs_on("ha_lb_address", now)) == 1
+        and all(len(runs_on(f"ha_lb_address_{name}", now)) == 1 for name in ("api", "web"))
         and not now.findall("failures/failure")
     )
 
 
 def serving(name: str) -> tuple[str, str, str]:
     """What stays as it is while a node serves without a break: processes, and what was started."""
-    operation = "lrm_resource[@id='ha_lb_address']/lrm_rsc_op[@operation='start']"
+    operation = "lrm_resource[@id='ha_lb_address_api']/lrm_rsc_op[@operation='start']"
     started = machine(name).check_output(
         "cibadmin --query --xpath %s", f"//node_state[@uname='{name}']//{operation}"
     )
@@ -120,7 +144,7 @@ def serving(name: str) -> tuple[str, str, str]:
 
 def orders(name: str) -> str:
     """What pacemaker told this node, since it booted, to do with the address."""
-    found = "local execution of (start|stop) operation for ha_lb_address"
+    found = "local execution of (start|stop) operation for ha_lb_address_api"
     command = "journalctl --boot --unit pacemaker --output cat --grep %s"
     return machine(name).run(command, found).stdout
 
@@ -227,7 +251,7 @@ def test_services_belong_to_whom_they_should(node: Host) -> None:
 
 def test_exactly_one_node_holds_the_address() -> None:
     (holder,) = holders()
-    assert runs_on("ha_lb_address") == {holder}
+    assert runs_on("ha_lb_address_api") == {holder}
     assert runs_on("ha_lb_haproxy") == set(NODES)
     assert crm_mon().findall("failures/failure") == []
 
@@ -284,6 +308,46 @@ def test_the_runtime_socket_answers(node: Host) -> None:
     assert "api,cp01," in node.check_output("python3 -c %s", script)
 
 
+def test_a_second_address_is_where_it_prefers_to_be() -> None:
+    assert runs_on("ha_lb_address_web") == {"lb02"}
+    assert machine("lb02").check_output(f"ip -o -4 address show to {WEB_IP}")
+    assert machine("lb01").check_output(f"ip -o -4 address show to {WEB_IP}") == ""
+
+
+def test_tls_ends_at_the_balancer_and_http_leads_there() -> None:
+    status, headers, _text = asked_by("gate01", f"http://{WEB_IP}")
+    assert (status, headers["location"]) == (301, f"https://{WEB_IP}/readyz?a=1")
+    status, _headers, text = asked_by("gate01", f"https://{WEB_IP}")
+    assert status == 200
+    # Once from the one who ends TLS, once from the one who is told by the PROXY protocol.
+    assert text.split()[1:] == ["10.70.1.1", "10.70.1.1"]
+
+
+def test_a_cookie_keeps_a_client_on_its_server() -> None:
+    answers = [asked_by("gate01", f"https://{WEB_IP}") for _ in range(4)]
+    assert {text.split()[0] for _status, _headers, text in answers} == set(NODES)
+    _status, headers, text = answers[0]
+    cookie = headers["set-cookie"].split(";")[0]
+    assert cookie == f"ha_lb_behind={text.split()[0]}"
+    again = [asked_by("gate01", f"https://{WEB_IP}", cookie)[2] for _ in range(4)]
+    assert set(again) == {text}
+
+
+def test_an_address_keeps_a_client_on_its_server_beyond_a_reload() -> None:
+    first = asked_by("gate01", f"http://{WEB_IP}:6443")[2]
+    assert {asked_by("gate01", f"http://{WEB_IP}:6443")[2] for _ in range(4)} == {first}
+    machine("lb02").check_output("systemctl reload haproxy")
+    assert {asked_by("gate01", f"http://{WEB_IP}:6443")[2] for _ in range(4)} == {first}
+
+
+def test_figures_for_prometheus(node: Host) -> None:
+    address = {"lb01": "10.70.1.11", "lb02": "10.70.1.12"}[node.check_output("hostname")]
+    script = f"import urllib.request as r; print(r.urlopen('http://{address}:9101/metrics').read())"
+    assert 'haproxy_server_status{proxy="api",server="cp01",state="UP"} 1' in node.check_output(
+        "python3 -c %s", script
+    )
+
+
 def test_a_session_outlives_reloads() -> None:
     context = ssl._create_unverified_context()
     connection = http.client.HTTPSConnection("127.0.0.1", API_PORT, timeout=10, context=context)
@@ -302,11 +366,11 @@ def test_a_session_outlives_reloads() -> None:
 def test_a_second_run_keeps_what_others_made_and_corrects_what_is_ours() -> None:
     node = machine("lb01")
     node.check_output("cibadmin --create --scope resources --xml-text %s", FOREIGN)
-    node.check_output("crm_resource --resource ha_lb_address --set-parameter arp_count -v 7")
+    node.check_output("crm_resource --resource ha_lb_address_api --set-parameter arp_count -v 7")
     # A run that was cut off after it wrote the file, before haproxy read it.
     node.check_output("touch /run/virtual.datacenter/pending/haproxy")
     said = converge()
-    count = "crm_resource --resource ha_lb_address --get-parameter arp_count"
+    count = "crm_resource --resource ha_lb_address_api --get-parameter arp_count"
     assert node.check_output(count) == "5"
     recap = {line.split()[0]: line for line in said.splitlines() if "changed=" in line}
     assert "changed=2 " in recap["lb01"], "the reload and the parameter"
