@@ -174,7 +174,7 @@ def test_volumes_are_as_declared(machine: Host, manifest: dict[str, Any]) -> Non
 
 
 def test_what_the_seed_says_holds(machine: Host) -> None:
-    assert machine.check_output("hostname --fqdn") == "gate01.dc.internal"
+    assert machine.check_output("hostname --fqdn") == "gate01.example.internal"
     assert "/run/cloud-init" in machine.check_output("ls -d /run/cloud-init")
     status = json.loads(machine.check_output("cloud-init status --format json"))
     assert (

@@ -25,7 +25,7 @@ CRICTL = "/srv/kubernetes/bin/crictl"
 
 
 def test_cri_is_ready_and_configured() -> None:
-    node = machine("node01")
+    node = machine("runner1")
     assert node.service("containerd").is_running
     assert node.service("containerd").is_enabled
     info = json.loads(node.check_output(f"{CRICTL} info"))
@@ -36,7 +36,7 @@ def test_cri_is_ready_and_configured() -> None:
 
 
 def test_a_container_runs() -> None:
-    node = machine("node01")
+    node = machine("runner1")
     node.check_output("ctr -n k8s.io images import /srv/kubernetes/images/probe.tar")
     said = node.check_output(
         "ctr -n k8s.io run --rm docker.io/virtual.datacenter/probe:1 hello sh -c 'echo hello'"
@@ -46,6 +46,6 @@ def test_a_container_runs() -> None:
 
 
 def test_a_mirror_is_asked_first() -> None:
-    node = machine("node01")
-    hosts = node.file("/etc/containerd/certs.d/registry.example.com/hosts.toml").content_string
+    node = machine("runner1")
+    hosts = node.file("/etc/containerd/certs.d/docker.io/hosts.toml").content_string
     assert "https://mirror.example.com" in hosts

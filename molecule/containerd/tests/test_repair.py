@@ -20,11 +20,11 @@ BASE = ROOT / "playbooks" / "base.yml"
 
 @pytest.fixture
 def node() -> Host:
-    return machine("node01")
+    return machine("runner1")
 
 
 def changed(playbook: Path) -> str:
-    """What a run says of node01."""
+    """What a run says of runner1."""
     inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
     config = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.cfg"
     plain = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
@@ -37,7 +37,7 @@ def changed(playbook: Path) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("node01 "))
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("runner1 "))
     return next(word for word in line.split() if word.startswith("changed="))
 
 

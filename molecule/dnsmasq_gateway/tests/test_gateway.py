@@ -48,17 +48,17 @@ def machine(name: str) -> Host:
 
 @pytest.fixture(scope="module")
 def gateway() -> Host:
-    return machine("gate01")
+    return machine("router1")
 
 
 @pytest.fixture(scope="module")
-def lb01() -> Host:
-    return machine("lb01")
+def desk1() -> Host:
+    return machine("desk1")
 
 
 @pytest.fixture(scope="module")
-def cp01() -> Host:
-    return machine("cp01")
+def server1() -> Host:
+    return machine("server1")
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_services_run_and_come_back(gateway: Host, service: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "interface", "address"),
-    [("lb01", "edge", "10.70.1.11"), ("cp01", "control", "10.70.2.11")],
+    [("desk1", "edge", "10.70.1.11"), ("server1", "control", "192.0.2.11")],
 )
 def test_known_machines_get_their_address_by_dhcp(name: str, interface: str, address: str) -> None:
     host = machine(name)
@@ -113,7 +113,7 @@ def test_known_machines_get_their_address_by_dhcp(name: str, interface: str, add
     assert f"DNS={router}" in host.check_output("cat /run/systemd/netif/leases/*"), "resolver"
 
 
-@pytest.mark.parametrize(("name", "interface"), [("lb01", "edge"), ("cp01", "control")])
+@pytest.mark.parametrize(("name", "interface"), [("desk1", "edge"), ("server1", "control")])
 def test_an_address_of_a_known_machine_does_not_expire(name: str, interface: str) -> None:
     """So that it outlives any time without a gateway."""
     shown = machine(name).check_output(f"ip -4 address show dev {interface}")
@@ -133,33 +133,33 @@ def test_an_unknown_machine_gets_an_address_of_the_pool(gateway: Host) -> None:
     address = ""
     deadline = time.monotonic() + 60
     while not address and time.monotonic() < deadline:
-        address = lease_of(gateway, "stranger01")
+        address = lease_of(gateway, "guest1")
         time.sleep(0 if address else 0.5)
     pool = range(
         int(ipaddress.IPv4Address("10.70.1.200")), int(ipaddress.IPv4Address("10.70.1.250")) + 1
     )
     assert int(ipaddress.IPv4Address(address)) in pool
-    assert gateway.check_output("dig +short stranger01.dc.internal @127.0.0.1") == address
+    assert gateway.check_output("dig +short guest1.example.internal @127.0.0.1") == address
 
 
 def test_the_address_of_an_unknown_machine_does(gateway: Host) -> None:
     leases = gateway.check_output("cat /var/lib/misc/dnsmasq.leases").splitlines()
     expiry = {line.split()[3]: int(line.split()[0]) for line in leases}
-    assert (expiry["lb01"], expiry["cp01"]) == (0, 0)
-    assert expiry["stranger01"] > 0
+    assert (expiry["desk1"], expiry["server1"]) == (0, 0)
+    assert expiry["guest1"] > 0
 
 
 @pytest.mark.parametrize(
     ("asking", "server"),
-    [("lb01", "10.70.1.1"), ("cp01", "10.70.2.1"), ("gate01", "127.0.0.1")],
+    [("desk1", "10.70.1.1"), ("server1", "192.0.2.1"), ("router1", "127.0.0.1")],
 )
 @pytest.mark.parametrize(
     ("name", "address"),
     [
-        ("lb01.dc.internal", "10.70.1.11"),
-        ("cp01.dc.internal", "10.70.2.11"),
-        ("api.dc.internal", "10.70.1.10"),
-        ("mirror.dc.internal", "10.70.2.99"),
+        ("desk1.example.internal", "10.70.1.11"),
+        ("server1.example.internal", "192.0.2.11"),
+        ("api.example.internal", "10.70.1.10"),
+        ("mirror.example.internal", "192.0.2.99"),
     ],
 )
 def test_names_forward_and_reverse(asking: str, server: str, name: str, address: str) -> None:
@@ -171,46 +171,48 @@ def test_names_forward_and_reverse(asking: str, server: str, name: str, address:
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
-        ("shop.apps.dc.internal", "10.70.1.20"),
-        ("www.dc.internal", "lb01.dc.internal.\n10.70.1.11"),
-        ("way-in.dc.internal", "gate01.dc.internal.\n10.70.2.1"),
-        ("SRV _http._tcp.dc.internal", "1 5 8080 mirror.dc.internal."),
-        ("TXT note.dc.internal", '"a,b; c"'),
+        ("shop.apps.example.internal", "10.70.1.20"),
+        ("www.example.internal", "desk1.example.internal.\n10.70.1.11"),
+        ("way-in.example.internal", "router1.example.internal.\n192.0.2.1"),
+        ("SRV _http._tcp.example.internal", "1 5 8080 mirror.example.internal."),
+        ("TXT note.example.internal", '"a,b; c"'),
     ],
 )
-def test_further_records(cp01: Host, question: str, answer: str) -> None:
-    assert cp01.check_output(f"dig +short {question} @10.70.2.1") == answer
+def test_further_records(server1: Host, question: str, answer: str) -> None:
+    assert server1.check_output(f"dig +short {question} @192.0.2.1") == answer
 
 
-def test_the_gateway_is_known_by_the_address_of_ones_own_segment(lb01: Host, cp01: Host) -> None:
-    assert lb01.check_output("dig +short gate01.dc.internal") == "10.70.1.1"
-    assert cp01.check_output("dig +short gate01.dc.internal") == "10.70.2.1"
+def test_the_gateway_is_known_by_the_address_of_ones_own_segment(
+    desk1: Host, server1: Host
+) -> None:
+    assert desk1.check_output("dig +short router1.example.internal") == "10.70.1.1"
+    assert server1.check_output("dig +short router1.example.internal") == "192.0.2.1"
 
 
-def test_other_names_are_asked_upstream(cp01: Host) -> None:
-    assert cp01.check_output("dig +short upstream.test") == INTERNET
+def test_other_names_are_asked_upstream(server1: Host) -> None:
+    assert server1.check_output("dig +short upstream.test") == INTERNET
 
 
-def test_local_names_and_addresses_are_not(cp01: Host) -> None:
+def test_local_names_and_addresses_are_not(server1: Host) -> None:
     log = Path(f"/var/lib/virtual.datacenter/{NAME}/run/dnsmasq.log")
-    for question in ("nobody.dc.internal", "-x 10.70.2.77"):
-        assert "NXDOMAIN" in cp01.check_output(f"dig {question} @10.70.2.1")
+    for question in ("nobody.example.internal", "-x 192.0.2.77"):
+        assert "NXDOMAIN" in server1.check_output(f"dig {question} @192.0.2.1")
     asked = log.read_text(encoding="utf-8")
     assert "upstream.test" in asked
     assert "nobody" not in asked
-    assert "77.2.70.10" not in asked
+    assert "77.2.0.192" not in asked
 
 
 def test_machines_leave_with_the_address_of_the_gateway(
-    cp01: Host, internet: subprocess.Popen[str]
+    server1: Host, internet: subprocess.Popen[str]
 ) -> None:
-    assert connects(cp01, INTERNET, 8080)
+    assert connects(server1, INTERNET, 8080)
     assert internet.stdout is not None
     assert internet.stdout.readline().strip() == GATEWAY_OUTSIDE
 
 
 def test_a_connection_survives_new_rules(
-    cp01: Host, gateway: Host, internet: subprocess.Popen[str]
+    server1: Host, gateway: Host, internet: subprocess.Popen[str]
 ) -> None:
     ready = "/run/connection-is-open"
     gateway_file = "/etc/dnsmasq-gateway.nft"
@@ -218,23 +220,24 @@ def test_a_connection_survives_new_rules(
         f"exec 3<>/dev/tcp/{INTERNET}/8080; echo before >&3; read -r line <&3; touch {ready};"
         f" while [ -e {ready} ]; do sleep 0.1; done; echo after >&3; read -r line <&3; echo $line"
     )
-    argv = ["ssh", "-F", str(CONFIG), "cp01", "sudo", "timeout", "60", "bash", "-c", f"'{script}'"]
+    command = ["sudo", "timeout", "60", "bash", "-c", f"'{script}'"]
+    argv = ["ssh", "-F", str(CONFIG), "server1", *command]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as client:
         deadline = time.monotonic() + 30
-        while not cp01.file(ready).exists and time.monotonic() < deadline:
+        while not server1.file(ready).exists and time.monotonic() < deadline:
             time.sleep(0.2)
         gateway.check_output("systemctl reload dnsmasq-gateway-firewall")
         assert gateway.file(gateway_file).exists
-        cp01.check_output(f"rm {ready}")
+        server1.check_output(f"rm {ready}")
         output, _errors = client.communicate(timeout=60)
     assert output.strip() == "after"
 
 
-def test_segments_reach_what_they_may(lb01: Host) -> None:
-    assert connects(lb01, "10.70.2.11", 22)
+def test_segments_reach_what_they_may(desk1: Host) -> None:
+    assert connects(desk1, "192.0.2.11", 22)
 
 
-def test_segments_do_not_reach_the_rest(cp01: Host, gateway: Host) -> None:
+def test_segments_do_not_reach_the_rest(server1: Host, gateway: Host) -> None:
     count = "nft -j list chain inet dnsmasq_gateway forward"
 
     def dropped() -> int:
@@ -244,7 +247,7 @@ def test_segments_do_not_reach_the_rest(cp01: Host, gateway: Host) -> None:
         return int(rule["expr"][0]["counter"]["packets"])
 
     before = dropped()
-    assert not connects(cp01, "10.70.1.11", 22)
+    assert not connects(server1, "10.70.1.11", 22)
     assert dropped() > before
 
 
@@ -255,7 +258,7 @@ def test_the_uplink_serves_ssh_only() -> None:
 
     assert open_outside(22)
     assert not open_outside(53)
-    question = ["dig", "+time=1", "+tries=1", f"@{GATEWAY_OUTSIDE}", "lb01.dc.internal"]
+    question = ["dig", "+time=1", "+tries=1", f"@{GATEWAY_OUTSIDE}", "desk1.example.internal"]
     answer = subprocess.run([*OUTSIDE, *question], check=False, capture_output=True)
     assert answer.returncode != 0
 
@@ -267,10 +270,10 @@ def cards(gateway: Host) -> Iterator[None]:
         gateway.check_output(
             f"ip netns add {card}-desk"
             f" && ip link add {card} type veth peer name desk netns {card}-desk"
-            f" && ip address add 192.0.2.{number * 16 + 1}/28 dev {card} && ip link set {card} up"
-            f" && ip -n {card}-desk address add 192.0.2.{number * 16 + 2}/28 dev desk"
+            f" && ip address add 203.0.113.{number * 16 + 1}/28 dev {card} && ip link set {card} up"
+            f" && ip -n {card}-desk address add 203.0.113.{number * 16 + 2}/28 dev desk"
             f" && ip -n {card}-desk link set desk up"
-            f" && ip -n {card}-desk route add default via 192.0.2.{number * 16 + 1}"
+            f" && ip -n {card}-desk route add default via 203.0.113.{number * 16 + 1}"
         )
     yield
     for card in ("mgmt", "other"):
@@ -284,16 +287,16 @@ def test_ssh_stays_open_on_a_separate_management_card(gateway: Host) -> None:
         command = f"ip netns exec {card}-desk timeout 3 bash -c '{script}'"
         return gateway.run(command).stdout
 
-    assert from_desk("mgmt", "192.0.2.1", 22) == "SSH-"
+    assert from_desk("mgmt", "203.0.113.1", 22) == "SSH-"
     gateway.check_output("systemctl restart dnsmasq-gateway-firewall")
-    assert from_desk("mgmt", "192.0.2.1", 22) == "SSH-"
+    assert from_desk("mgmt", "203.0.113.1", 22) == "SSH-"
     # No way to the segments, and no way in for a card that is not named.
     assert from_desk("mgmt", "10.70.1.11", 22) == ""
-    assert from_desk("other", "192.0.2.17", 22) == ""
-    assert gateway.run("ip netns exec mgmt-desk dig +time=1 +tries=1 @192.0.2.1 lb01").rc != 0
+    assert from_desk("other", "203.0.113.17", 22) == ""
+    assert gateway.run("ip netns exec mgmt-desk dig +time=1 +tries=1 @203.0.113.1 desk1").rc != 0
 
 
-def test_a_forwarded_port_leads_behind_the_gateway(lb01: Host) -> None:
+def test_a_forwarded_port_leads_behind_the_gateway(desk1: Host) -> None:
     with socket.create_connection(("127.0.0.1", API_PORT), 10) as connection:
         connection.settimeout(10)
         assert connection.recv(4) == b"SSH-"
@@ -303,7 +306,7 @@ def test_a_forwarded_port_leads_behind_the_gateway(lb01: Host) -> None:
     log = ""
     deadline = time.monotonic() + 30
     while OUTSIDE_ROUTER not in log and time.monotonic() < deadline:
-        log = lb01.check_output(f"journalctl {names} --output cat --no-pager")
+        log = desk1.check_output(f"journalctl {names} --output cat --no-pager")
     assert OUTSIDE_ROUTER in log
 
 
@@ -319,5 +322,5 @@ def test_the_files_pass_their_own_checks(gateway: Host) -> None:
 def test_names_are_served_to_the_segments_only(gateway: Host) -> None:
     sockets = gateway.check_output("ss -Hltun 'sport = :53'").splitlines()
     listening = {line.split()[4].rsplit(":", 1)[0].partition("%")[0] for line in sockets}
-    assert {"10.70.1.1", "10.70.2.1", "127.0.0.1"} <= listening
+    assert {"10.70.1.1", "192.0.2.1", "127.0.0.1"} <= listening
     assert not listening & {GATEWAY_OUTSIDE, "0.0.0.0", "*"}

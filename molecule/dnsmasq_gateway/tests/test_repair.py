@@ -19,24 +19,24 @@ from testinfra.host import Host
 ROOT = Path(__file__).resolve().parents[3]
 UNIT = "dnsmasq-gateway-firewall"
 FORBIDDEN = ("10.70.1.11", 22)
-ALLOWED = ("10.70.2.11", 22)
+ALLOWED = ("192.0.2.11", 22)
 CHAIN = "chain inet dnsmasq_gateway forward"
 HANDLE = f"$(nft --handle list {CHAIN} | sed -n '/@allowed/s/.*handle //p')"
 
 
 @pytest.fixture
 def gateway() -> Host:
-    return machine("gate01")
+    return machine("router1")
 
 
 @pytest.fixture
-def lb01() -> Host:
-    return machine("lb01")
+def desk1() -> Host:
+    return machine("desk1")
 
 
 @pytest.fixture
-def cp01() -> Host:
-    return machine("cp01")
+def server1() -> Host:
+    return machine("server1")
 
 
 def converge() -> dict[str, str]:
@@ -46,7 +46,7 @@ def converge() -> dict[str, str]:
     config = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.cfg"
     plain = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
     done = subprocess.run(
-        ["ansible-playbook", "-i", inventory, book, "--limit", "gate01,workstation,localhost"],
+        ["ansible-playbook", "-i", inventory, book, "--limit", "router1,workstation,localhost"],
         env={**os.environ, **plain, "ANSIBLE_CONFIG": str(config)},
         capture_output=True,
         text=True,
@@ -90,54 +90,54 @@ def asleep(gateway: Host) -> Iterator[str]:
     ids=["flush", "debian's file", "chain", "added rule", "removed rule", "forwarding"],
 )
 def test_a_run_puts_right_what_somebody_did(
-    gateway: Host, lb01: Host, cp01: Host, asleep: str, harm: str, opens: bool
+    gateway: Host, desk1: Host, server1: Host, asleep: str, harm: str, opens: bool
 ) -> None:
     gateway.check_output(harm)
-    assert connects(cp01, *FORBIDDEN) == opens
-    assert opens or not connects(lb01, *ALLOWED)
-    assert "changed=1 " in converge()["gate01"]
+    assert connects(server1, *FORBIDDEN) == opens
+    assert opens or not connects(desk1, *ALLOWED)
+    assert "changed=1 " in converge()["router1"]
     assert rules(gateway) == asleep
-    assert not connects(cp01, *FORBIDDEN)
-    assert connects(lb01, *ALLOWED)
+    assert not connects(server1, *FORBIDDEN)
+    assert connects(desk1, *ALLOWED)
 
 
 @pytest.mark.parametrize("harm", ["nft -f /etc/nftables.conf", "systemctl restart nftables"])
 def test_the_gateway_itself_puts_back_what_debians_rules_flush(
-    gateway: Host, lb01: Host, cp01: Host, harm: str
+    gateway: Host, desk1: Host, server1: Host, harm: str
 ) -> None:
     before = rules(gateway)
     gateway.check_output(harm)
-    wait_for("the forbidden path is closed", lambda: not connects(cp01, *FORBIDDEN), 30)
-    wait_for("the allowed path is open", lambda: connects(lb01, *ALLOWED), 30)
+    wait_for("the forbidden path is closed", lambda: not connects(server1, *FORBIDDEN), 30)
+    wait_for("the allowed path is open", lambda: connects(desk1, *ALLOWED), 30)
     assert rules(gateway) == before
     assert gateway.service(UNIT).is_running
 
 
 @pytest.mark.parametrize("unit", [UNIT, "nftables"])
 def test_without_the_firewall_nothing_is_forwarded(
-    gateway: Host, lb01: Host, cp01: Host, unit: str
+    gateway: Host, desk1: Host, server1: Host, unit: str
 ) -> None:
     gateway.check_output("systemctl start nftables")
-    wait_for("the allowed path is open", lambda: connects(lb01, *ALLOWED), 30)
+    wait_for("the allowed path is open", lambda: connects(desk1, *ALLOWED), 30)
     gateway.check_output(f"systemctl stop {unit}")
-    assert not connects(cp01, *FORBIDDEN)
-    assert not connects(lb01, *ALLOWED)
-    assert "changed=1 " in converge()["gate01"]
-    assert not connects(cp01, *FORBIDDEN)
-    assert connects(lb01, *ALLOWED)
-    assert "changed=0 " in converge()["gate01"]
+    assert not connects(server1, *FORBIDDEN)
+    assert not connects(desk1, *ALLOWED)
+    assert "changed=1 " in converge()["router1"]
+    assert not connects(server1, *FORBIDDEN)
+    assert connects(desk1, *ALLOWED)
+    assert "changed=0 " in converge()["router1"]
 
 
-def test_rules_that_do_not_load_leave_forwarding_off(gateway: Host, lb01: Host) -> None:
+def test_rules_that_do_not_load_leave_forwarding_off(gateway: Host, desk1: Host) -> None:
     file = "/etc/dnsmasq-gateway.nft"
     gateway.check_output(f"cp {file} /run/good.nft; echo 'no rule' >> {file}")
     gateway.check_output("sysctl --write net.ipv4.ip_forward=0; nft flush ruleset")
     gateway.run(f"systemctl restart {UNIT}")
     time.sleep(5)
     assert gateway.check_output("sysctl --values net.ipv4.ip_forward") == "0"
-    assert not connects(lb01, INTERNET, 8080) and not connects(lb01, *ALLOWED)
+    assert not connects(desk1, INTERNET, 8080) and not connects(desk1, *ALLOWED)
     gateway.check_output(f"mv /run/good.nft {file}")
-    wait_for("the rules are loaded", lambda: connects(lb01, *ALLOWED), 30)
+    wait_for("the rules are loaded", lambda: connects(desk1, *ALLOWED), 30)
 
 
 def test_forwarding_is_not_switched_on_by_the_boot_itself(gateway: Host) -> None:

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers with its own name; /readyz fails while /run/notready exists; /stream never ends.
+"""Answers with its own name; /health fails while /run/notready exists; /stream never ends.
 
 With an argument it speaks clear text on that port, and says for whom it was asked.
 """
@@ -24,7 +24,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/stream":
             self._stream()
             return
-        failing = self.path == "/readyz" and os.path.exists("/run/notready")
+        failing = self.path == "/health" and os.path.exists("/run/notready")
         forwarded = self.headers.get_all("X-Forwarded-For", [])
         body = f"{' '.join([socket.gethostname(), *forwarded])}\n".encode()
         self.send_response(500 if failing else 200)
@@ -44,7 +44,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Says nothing: there is a check every second from two sides."""
 
 
-port = int(sys.argv[1]) if len(sys.argv) > 1 else 6443
+port = int(sys.argv[1]) if len(sys.argv) > 1 else 8443
 server = http.server.ThreadingHTTPServer(("", port), Handler)
 if len(sys.argv) == 1:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -30,7 +30,7 @@ FLOATING_IP = "10.70.1.10"
 WEB_IP = "10.70.1.15"
 # A loopback port of this machine that the gateway leads to port 6443 of the floating IP.
 API_PORT = 25000 + int(hashlib.md5(NAME.encode()).hexdigest()[:3], 16)
-NODES = ("lb01", "lb02")
+NODES = ("balancer1", "balancer2")
 FOREIGN = '<primitive id="foreign" class="ocf" provider="pacemaker" type="Dummy"/>'
 
 
@@ -109,7 +109,7 @@ def asked_by(name: str, url: str, cookie: str = "") -> tuple[int, dict[str, str]
     return status, headers, text
 
 
-def crm_mon(name: str = "lb01") -> ET.Element:
+def crm_mon(name: str = "balancer1") -> ET.Element:
     return ET.fromstring(machine(name).run("crm_mon -1 --inactive --output-as=xml").stdout)
 
 
@@ -119,7 +119,7 @@ def runs_on(resource: str, now: ET.Element | None = None) -> set[str]:
     return {element.get("name", "") for element in found}
 
 
-def settled(seen_from: str = "lb01") -> bool:
+def settled(seen_from: str = "balancer1") -> bool:
     now = crm_mon(seen_from)
     online = [n for n in now.findall("nodes/node") if n.get("online") == "true"]
     return (
@@ -167,7 +167,7 @@ class Client:
 
     def one(self, began: float) -> None:
         try:
-            said = str(ask("/readyz", self.patience)[0])
+            said = str(ask("/health", self.patience)[0])
         except (OSError, http.client.HTTPException) as error:
             said = repr(error)
         if said != "200":
@@ -264,29 +264,29 @@ def test_the_configuration_is_valid(node: Host) -> None:
 
 
 def test_every_node_has_a_fence_device_that_runs_elsewhere() -> None:
-    assert runs_on("ha_lb_fence_lb01") == {"lb02"}
-    assert runs_on("ha_lb_fence_lb02") == {"lb01"}
+    assert runs_on("ha_lb_fence_balancer1") == {"balancer2"}
+    assert runs_on("ha_lb_fence_balancer2") == {"balancer1"}
     options = crm_mon().find("summary/cluster_options")
     assert options is not None
     assert options.get("stonith-enabled") == "true"
 
 
 def test_all_backends_answer_through_the_floating_ip() -> None:
-    assert {ask()[1] for _ in range(6)} == {"cp01", "worker01"}
+    assert {ask()[1] for _ in range(6)} == {"web1", "web2"}
 
 
 def test_a_backend_that_is_not_ready_gets_no_traffic() -> None:
-    backend = machine("cp01")
+    backend = machine("web1")
     backend.check_output("touch /run/notready")
     try:
-        wait_for("cp01 is out", lambda: {ask()[1] for _ in range(6)} == {"worker01"}, 30)
+        wait_for("web1 is out", lambda: {ask()[1] for _ in range(6)} == {"web2"}, 30)
     finally:
         backend.check_output("rm /run/notready")
-    wait_for("cp01 is back", lambda: {ask()[1] for _ in range(6)} == {"cp01", "worker01"}, 30)
+    wait_for("web1 is back", lambda: {ask()[1] for _ in range(6)} == {"web1", "web2"}, 30)
 
 
 def test_statistics_want_the_password(node: Host) -> None:
-    address = {"lb01": "10.70.1.11", "lb02": "10.70.1.12"}[node.check_output("hostname")]
+    address = {"balancer1": "10.70.1.11", "balancer2": "10.70.1.12"}[node.check_output("hostname")]
     password = (STATE / "secrets" / "haproxy_stats_password").read_text(encoding="utf-8").strip()
     url = f"http://{address}:8404/"
     script = (
@@ -305,13 +305,13 @@ def test_the_runtime_socket_answers(node: Host) -> None:
         "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock');"
         "s.send(b'show stat\\n'); print(s.makefile().read())"
     )
-    assert "api,cp01," in node.check_output("python3 -c %s", script)
+    assert "web,web1," in node.check_output("python3 -c %s", script)
 
 
 def test_a_second_address_is_where_it_prefers_to_be() -> None:
-    assert runs_on("ha_lb_address_web") == {"lb02"}
-    assert machine("lb02").check_output(f"ip -o -4 address show to {WEB_IP}")
-    assert machine("lb01").check_output(f"ip -o -4 address show to {WEB_IP}") == ""
+    assert runs_on("ha_lb_address_web") == {"balancer2"}
+    assert machine("balancer2").check_output(f"ip -o -4 address show to {WEB_IP}")
+    assert machine("balancer1").check_output(f"ip -o -4 address show to {WEB_IP}") == ""
 
 
 def test_tls_ends_at_the_balancer_and_http_leads_there() -> None:
@@ -336,14 +336,14 @@ def test_a_cookie_keeps_a_client_on_its_server() -> None:
 def test_an_address_keeps_a_client_on_its_server_beyond_a_reload() -> None:
     first = asked_by("gate01", f"http://{WEB_IP}:6443")[2]
     assert {asked_by("gate01", f"http://{WEB_IP}:6443")[2] for _ in range(4)} == {first}
-    machine("lb02").check_output("systemctl reload haproxy")
+    machine("balancer2").check_output("systemctl reload haproxy")
     assert {asked_by("gate01", f"http://{WEB_IP}:6443")[2] for _ in range(4)} == {first}
 
 
 def test_figures_for_prometheus(node: Host) -> None:
-    address = {"lb01": "10.70.1.11", "lb02": "10.70.1.12"}[node.check_output("hostname")]
+    address = {"balancer1": "10.70.1.11", "balancer2": "10.70.1.12"}[node.check_output("hostname")]
     script = f"import urllib.request as r; print(r.urlopen('http://{address}:9101/metrics').read())"
-    assert 'haproxy_server_status{proxy="api",server="cp01",state="UP"} 1' in node.check_output(
+    assert 'haproxy_server_status{proxy="web",server="web1",state="UP"} 1' in node.check_output(
         "python3 -c %s", script
     )
 
@@ -364,7 +364,7 @@ def test_a_session_outlives_reloads() -> None:
 
 
 def test_a_second_run_keeps_what_others_made_and_corrects_what_is_ours() -> None:
-    node = machine("lb01")
+    node = machine("balancer1")
     node.check_output("cibadmin --create --scope resources --xml-text %s", FOREIGN)
     node.check_output("crm_resource --resource ha_lb_address_api --set-parameter arp_count -v 7")
     # A run that was cut off after it wrote the file, before haproxy read it.
@@ -373,8 +373,8 @@ def test_a_second_run_keeps_what_others_made_and_corrects_what_is_ours() -> None
     count = "crm_resource --resource ha_lb_address_api --get-parameter arp_count"
     assert node.check_output(count) == "5"
     recap = {line.split()[0]: line for line in said.splitlines() if "changed=" in line}
-    assert "changed=2 " in recap["lb01"], "the reload and the parameter"
-    assert "changed=0 " in recap["lb02"]
+    assert "changed=2 " in recap["balancer1"], "the reload and the parameter"
+    assert "changed=0 " in recap["balancer2"]
     wait_for("the foreign resource runs", lambda: len(runs_on("foreign")) == 1)
     again = converge()
     node.check_output("cibadmin --delete --xml-text %s", FOREIGN)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def node() -> Host:
-    return machine("worker01")
+    return machine("node1")
 
 
 def rules(node: Host) -> list[str]:
@@ -41,7 +41,7 @@ def converge() -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("worker01 "))
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("node1 "))
     return next(word for word in line.split() if word.startswith("changed="))
 
 
@@ -50,7 +50,7 @@ def converge() -> str:
     [
         "iptables --table nat --delete POSTROUTING --jump POD-NETWORK",
         "iptables --table nat --delete POD-NETWORK 4",
-        "ip link delete pods0; ip link add pods0 type vxlan id 77 dstport 8472 local 10.70.2.31",
+        "ip link delete pods0; ip link add pods0 type vxlan id 77 dstport 8472 local 192.0.2.41",
     ],
     ids=["jump", "rule", "device"],
 )
@@ -61,7 +61,7 @@ def test_a_run_puts_right_what_somebody_did(node: Host, harm: str) -> None:
     node.check_output(harm)
     assert converge() == "changed=1"
     assert rules(node) == before
-    assert "vxlan id 1 local 10.70.2.31" in node.check_output("ip -details link show pods0")
+    assert "vxlan id 1 local 192.0.2.41" in node.check_output("ip -details link show pods0")
 
 
 def test_the_rules_come_back_with_nftables(node: Host) -> None:
@@ -74,6 +74,6 @@ def test_the_rules_come_back_with_nftables(node: Host) -> None:
     assert rules(node) == before
     # kube-proxy does not notice soon that its own rules were flushed with them.
     kube = "kubectl --kubeconfig /etc/kubernetes/admin.conf --namespace kube-system rollout"
-    machine("cp01").check_output(f"{kube} restart daemonset/kube-proxy")
-    machine("cp01").check_output(f"{kube} status daemonset/kube-proxy --timeout 180s")
+    machine("master1").check_output(f"{kube} restart daemonset/kube-proxy")
+    machine("master1").check_output(f"{kube} status daemonset/kube-proxy --timeout 180s")
     assert converge() == "changed=0"

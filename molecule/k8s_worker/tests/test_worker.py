@@ -27,16 +27,21 @@ POD = "kubectl --kubeconfig /etc/kubernetes/admin.conf exec probe --"
 
 
 def test_the_worker_is_ready() -> None:
-    nodes = json.loads(machine("cp01").check_output(f"{KUBECTL} get nodes -o json"))["items"]
+    nodes = json.loads(machine("master1").check_output(f"{KUBECTL} get nodes -o json"))["items"]
     for node in nodes:
         conditions = {row["type"]: row["status"] for row in node["status"]["conditions"]}
         assert conditions["Ready"] == "True", node["metadata"]["name"]
-    assert sorted(node["metadata"]["name"] for node in nodes) == ["cp01", "worker01"]
+    assert sorted(node["metadata"]["name"] for node in nodes) == ["master1", "node1"]
+
+
+def test_the_node_has_the_label_of_the_example() -> None:
+    node = json.loads(machine("master1").check_output(f"{KUBECTL} get node node1 -o json"))
+    assert node["metadata"]["labels"]["example.com/rack"] == "r1"
 
 
 def test_a_power_cut_right_after_init_left_the_cluster_its_data() -> None:
     """See power_cut.yml: the run after it ended the init, and did not begin another one."""
-    plane = machine("cp01")
+    plane = machine("master1")
     assert (
         plane.check_output(f"{KUBECTL} get configmap kept -o jsonpath={{.data.before}}")
         == "power-cut"
@@ -49,24 +54,24 @@ def test_a_power_cut_right_after_init_left_the_cluster_its_data() -> None:
 
 
 def test_cluster_dns_runs_on_both_nodes() -> None:
-    plane = machine("cp01")
+    plane = machine("master1")
     plane.check_output(f"{KUBECTL} -n kube-system rollout status deployment/coredns --timeout=120s")
     pods = json.loads(
         plane.check_output(f"{KUBECTL} -n kube-system get pods -l k8s-app=kube-dns -o json")
     )["items"]
-    assert sorted(pod["spec"]["nodeName"] for pod in pods) == ["cp01", "worker01"]
+    assert sorted(pod["spec"]["nodeName"] for pod in pods) == ["master1", "node1"]
 
 
 def test_nothing_that_served_joining_is_left() -> None:
-    plane = machine("cp01")
+    plane = machine("master1")
     assert plane.check_output("kubeadm token list -o json") == ""
     assert not plane.file("/etc/kubernetes/super-admin.conf").exists
-    assert not machine("worker01").file("/run/kubeadm").exists
+    assert not machine("node1").file("/run/kubeadm").exists
 
 
 def test_a_full_disk_of_the_host_does_not_evict_by_a_share_of_it() -> None:
     settings = json.loads(
-        machine("cp01").check_output(f"{KUBECTL} get --raw /api/v1/nodes/worker01/proxy/configz")
+        machine("master1").check_output(f"{KUBECTL} get --raw /api/v1/nodes/node1/proxy/configz")
     )["kubeletconfig"]
     limits = settings["evictionHard"]
     assert {"nodefs.available", "imagefs.available", "memory.available"} <= set(limits)
@@ -75,8 +80,8 @@ def test_a_full_disk_of_the_host_does_not_evict_by_a_share_of_it() -> None:
 
 
 def test_a_pod_on_it_reaches_the_api_by_service_name() -> None:
-    plane = machine("cp01")
-    overrides = json.dumps({"spec": {"nodeName": "worker01", "terminationGracePeriodSeconds": 1}})
+    plane = machine("master1")
+    overrides = json.dumps({"spec": {"nodeName": "node1", "terminationGracePeriodSeconds": 1}})
     plane.check_output(
         f"{KUBECTL} run probe --image=virtual.datacenter/probe:1 --restart=Never"
         f" --overrides='{overrides}'"
