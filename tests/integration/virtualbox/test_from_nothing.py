@@ -8,6 +8,7 @@ A processor without virtualisation ends here. The gateway is left out, because i
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -90,8 +91,8 @@ def test_machines_are_clones_of_an_image_that_was_made(world, layer, tmp_path):
     assert (world.folder / "state" / "ssh" / "known_hosts").exists()
 
 
-def test_an_image_that_a_builder_has_made_is_taken(world, layer, tmp_path, boot_disk):
-    """The file in the cache folder counts by its name, which is that of the inputs."""
+def test_site_has_a_builder_make_the_image_and_takes_it(world, layer, tmp_path, boot_disk):
+    """On a host that is no Debian. The file counts by its name, which is that of the inputs."""
     learn = [
         {
             "ansible.builtin.import_role": {
@@ -119,8 +120,26 @@ def test_an_image_that_a_builder_has_made_is_taken(world, layer, tmp_path, boot_
     raw.write_bytes(boot_disk)
     cache = tmp_path / "cache"
     cache.mkdir()
+    elsewhere = {
+        "__provider_virtualbox_debian": False,
+        "datacenter_cache_dir": str(cache),
+        "base_image_builder_medium": str(raw),
+        "base_image_builder_memory_mb": 64,
+        "base_image_builder_timeout_seconds": 5,
+    }
+    words = " ".join(layer("site", ok=False, **elsewhere)[1].split())
+    assert f'found "{raw}"; and base_image_builder_checksum' in words
+    assert world.names() == []
+    elsewhere["base_image_builder_checksum"] = f"sha256:{hashlib.sha256(boot_disk).hexdigest()}"
+    words = " ".join(layer("site", ok=False, **elsewhere)[1].split())
+    assert "virtualbox-small-image-builder is to answer SSH within 5 s of its start, and" in words
     built = cache / f"base-image-{name}.vdi"
     world.vbox("convertfromraw", str(raw), str(built), "--format", "VDI")
+    chain = ["--tags=preflight,base_image"]
+    assert world.names() == ['"virtualbox-small-image-builder"']
+    assert layer("site", *chain, **elsewhere)[0] > 0
+    assert world.names() == []
+    assert layer("site", *chain, **elsewhere)[0] == 0
     _changed, output = layer("machines", "--limit=workstation", datacenter_cache_dir=str(cache))
     assert "Make the root file system from Debian's packages" not in output
     assert [path.name for path in cache.iterdir()] == [built.name]

