@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pytest
+import yaml
 from ansible.errors import AnsibleError
 from ansible.template import trust_as_template
 from ansible_collections.virtual.datacenter.plugins.filter.as_list import as_list
@@ -108,6 +111,20 @@ def test_a_fingerprint_may_be_written_as_people_write_it() -> None:
         value("__virtualbox_host_fingerprint", virtualbox_host_repository_fingerprint=spaced)
         == ORACLE
     )
+
+
+def test_a_system_without_os_release_is_named_and_not_served(tmp_path: Path) -> None:
+    """As macOS is: the probe of preflight ends well, and the role says that it cannot serve it."""
+    tasks = yaml.safe_load((ROLE / "tasks" / "preflight.yml").read_text(encoding="utf-8"))
+    (text,) = (task["ansible.builtin.raw"] for task in tasks if "ansible.builtin.raw" in task)
+    text = re.sub(r"{{.*?}}", "root", text).replace("/etc/os-release", str(tmp_path / "none"))
+    said = subprocess.run(["sh", "-c", text], check=True, capture_output=True, text=True).stdout
+    assert said.startswith("ID=Linux\nVERSION_CODENAME=\n")
+    given = {"__virtualbox_host_probe": {"stdout_lines": said.splitlines()}}
+    assert value("__virtualbox_host_served", **given) is False
+    assert value("__virtualbox_host_label", **given) == "Linux"
+    given = {"__virtualbox_host_probe": probe(ID="Darwin", VERSION_CODENAME="")}
+    assert value("__virtualbox_host_label", **given) == "macOS"
 
 
 @pytest.mark.parametrize(
