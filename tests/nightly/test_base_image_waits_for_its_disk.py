@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import emulator
+import machine
 
 import playbooks
 
@@ -46,24 +44,12 @@ def take_kernel(disk: Path, folder: Path) -> None:
 
 def plug(monitor: Path, disk: Path) -> None:
     """Give the running machine the disk."""
-    with socket.socket(socket.AF_UNIX) as link:
-        link.connect(str(monitor))
-        stream = link.makefile("rw")
-        stream.readline()
-        file = {"driver": "file", "filename": str(disk)}
-        late = {"driver": "raw", "node-name": "late", "file": file}
-        orders: list[tuple[str, dict[str, Any]]] = [
-            ("qmp_capabilities", {}),
-            ("blockdev-add", late),
-            ("device_add", {"driver": "virtio-blk-pci", "drive": "late"}),
-        ]
-        for order, arguments in orders:
-            stream.write(json.dumps({"execute": order, "arguments": arguments}) + "\n")
-            stream.flush()
-            answer = json.loads(stream.readline())
-            while "event" in answer:
-                answer = json.loads(stream.readline())
-            assert "return" in answer, answer
+    file = {"driver": "file", "filename": str(disk)}
+    machine.order(
+        monitor,
+        ("blockdev-add", {"driver": "raw", "node-name": "late", "file": file}),
+        ("device_add", {"driver": "virtio-blk-pci", "drive": "late"}),
+    )
 
 
 def wait_for(console: Path, said: Callable[[str], bool]) -> str:
@@ -86,7 +72,7 @@ def test_a_disk_that_comes_late_is_waited_for(tmp_path: Path) -> None:
     command += ["-serial", f"file:{console}", "-qmp", f"unix:{monitor},server=on,wait=off"]
     command += ["-kernel", str(tmp_path / "vmlinuz"), "-initrd", str(tmp_path / "initrd")]
     command += ["-append", "root=/dev/mapper/system-root ro console=ttyS0"]
-    with subprocess.Popen(command, env=emulator.environment(tmp_path)) as machine:
+    with subprocess.Popen(command, env=emulator.environment(tmp_path)) as running:
         try:
             wait_for(console, lambda text: "Waiting for root" in text)
             time.sleep(LATE_SECONDS)
@@ -94,5 +80,5 @@ def test_a_disk_that_comes_late_is_waited_for(tmp_path: Path) -> None:
             text = wait_for(console, lambda text: "Welcome to" in text or "Gave up" in text)
             assert "Gave up" not in text
         finally:
-            machine.kill()
+            running.kill()
             copy.unlink()
