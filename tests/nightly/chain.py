@@ -110,6 +110,21 @@ def inventory(ssh_config: Path, state: Path) -> dict[str, Any]:
         # Nobody answers there: the emulated machine has no way out.
         "datacenter_upstream_dns": [SERVER],
         "datacenter_ntp_servers": [],
+        # What notices a failure is not made longer by datacenter_patience.
+        "ha_lb_token_ms": 60000,
+        "ha_lb_consensus_ms": 72000,
+        "ha_lb_floating_ip_monitor_seconds": 120,
+        "ha_lb_haproxy_monitor_seconds": 120,
+        "ha_lb_failure_timeout_seconds": 600,
+        "ha_lb_connect_timeout_seconds": 60,
+        "ha_lb_check_interval_ms": 60000,
+        "ha_lb_check_fast_interval_ms": 30000,
+        "ha_lb_check_down_interval_ms": 30000,
+        "ha_lb_check_timeout_ms": 60000,
+        "k8s_control_plane_etcd_args": {
+            "heartbeat-interval": "5000",
+            "election-timeout": "50000",
+        },
         "k8s_node_artifact_source": "archive",
         "k8s_node_archive_url": f"http://{SERVER}",
         "containerd_crictl": "/usr/local/bin/crictl",

@@ -150,6 +150,7 @@ class Chain:
         with log.open("w", encoding="utf-8") as output:
             process = subprocess.Popen(
                 argv,
+                cwd=playbooks.ROOT,
                 env=playbooks.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -33,6 +33,7 @@ OTHERS = {
     "ha_lb_server_timeout_seconds": "an idle session",
     "ha_lb_tunnel_timeout_seconds": "an idle session",
     "ha_lb_wait_for_all": "a switch",
+    "trust_connect_timeout_seconds": "the role datacenter makes it longer",
     "kubeadm": "gets its limit from the role that it is a part of",
 }
 

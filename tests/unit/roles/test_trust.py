@@ -44,6 +44,11 @@ def test_the_gateway_is_reached_directly_and_the_others_through_it(tmp_path: Pat
     assert (other["hostname"], other["proxyjump"]) == ("10.70.2.11", "gate01")
 
 
+def test_a_slow_machine_may_have_more_time_to_connect(tmp_path: Path) -> None:
+    assert settings(tmp_path, "cp01")["connecttimeout"] == "10"
+    assert settings(tmp_path, "cp01", trust_connect_timeout_seconds=60)["connecttimeout"] == "60"
+
+
 def test_another_machine_may_lead_to_the_gateway(tmp_path: Path) -> None:
     command = "ssh -W %h:%p ops@host1.example.com"
     given = {"trust_gateway_proxy_command": command}

@@ -27,6 +27,7 @@ CONNECTION = (
     "ansible_control_path",
     "ansible_python_interpreter",
     "ansible_pipelining",
+    "ansible_ssh_timeout",
 )
 # The ports and the name that the example inventory of the lab has chosen for itself.
 AS_THE_LAB = {
@@ -174,6 +175,7 @@ def test_six_lines_and_the_inventory_of_the_lab_give_the_same_plan(tmp_path: Pat
                 "ansible_control_path": f"{state}/ssh/%%n",
                 "ansible_python_interpreter": "/usr/bin/python3",
                 "ansible_pipelining": True,
+                "ansible_ssh_timeout": 10,
             }
 
 
