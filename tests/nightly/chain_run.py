@@ -22,6 +22,7 @@ from pathlib import Path
 import chain
 import emulator
 import machine
+import yaml
 
 import playbooks
 
@@ -38,6 +39,12 @@ OVER = "the budget of this run was over; the next one goes on within this layer"
 def commit() -> str:
     argv = ["git", "-C", playbooks.ROOT, "describe", "--always", "--dirty", "--abbrev=12"]
     return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def kubernetes_version() -> str:
+    defaults = playbooks.ROOT / "roles/datacenter/defaults/main.yml"
+    found = yaml.safe_load(defaults.read_text(encoding="utf-8"))
+    return str(found["datacenter_kubernetes_version"])
 
 
 def special(folder: str, names: list[str]) -> list[str]:
@@ -73,11 +80,20 @@ class Chain:
             finally:
                 shutil.rmtree(self.sockets, ignore_errors=True)
 
+    def forget_others(self) -> None:
+        """Chains that were made from something else are big, and nothing goes on from them."""
+        for folder in CACHE.glob(f"{chain.NAME}-*"):
+            if folder != self.folder:
+                with (folder / "lock").open("w") as lock, contextlib.suppress(BlockingIOError):
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder)
+
     @contextlib.contextmanager
     def running(self) -> Iterator[float]:
         """The machine as the last run left it; gives the seconds until it answered."""
         start = self.report.start
         if not start:
+            self.forget_others()
             argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw"]
             argv += ["-b", self.built / "root.ext4", self.disk, DISK]
             subprocess.run(argv, check=True)
@@ -91,7 +107,9 @@ class Chain:
         argv = machine.command(self.built, drives, port, key, log, MEMORY_MB)
         argv += ["-qmp", f"unix:{self.monitor},server=on,wait=off"]
         argv += ["-loadvm", start] if start else []
-        process = subprocess.Popen(argv, env=emulator.environment(self.sockets))
+        with (self.folder / "emulator.log").open("w") as said:
+            environment = emulator.environment(self.sockets)
+            process = subprocess.Popen(argv, env=environment, stderr=said)
         try:
             yield machine.wait(self.config, process, log)
         finally:
@@ -140,7 +158,7 @@ class Chain:
         extra = {
             "chain_ssh_config": str(self.config),
             "chain_image": str(self.image),
-            "chain_archive": str(CACHE / "kubernetes-v1.36.2"),
+            "chain_archive": str(CACHE / f"kubernetes-v{kubernetes_version()}"),
             "chain_server": chain.SERVER,
         }
         argv = [playbooks.ANSIBLE, "-i", hosts, playbooks.ROOT / layer.playbook]
