@@ -15,7 +15,7 @@ from typing import Any
 
 import emulator
 
-BOOT_SECONDS = 1800
+BOOT_SECONDS = 3600
 NAME = "vboxhost"
 
 
@@ -34,6 +34,9 @@ def command(
     argv += ["-m", str(memory_mb), "-serial", f"file:{log}", "-kernel", str(built / "vmlinuz")]
     argv += ["-initrd", str(built / "initrd")]
     options = "console=ttyS0 root=/dev/vda rw mitigations=off panic=1 quiet"
+    # On a busy machine it starts slowly, and nothing in it hangs for that.
+    options += " systemd.default_timeout_start_sec=1800 systemd.default_device_timeout_sec=1800"
+    options += " systemd.service_watchdogs=no"
     # systemd puts the key where sshd looks for it.
     encoded = base64.b64encode(key.with_suffix(".pub").read_bytes().strip() + b"\n").decode()
     options += f" systemd.set_credential_binary=ssh.authorized_keys.root:{encoded}"
@@ -63,7 +66,7 @@ def way(built: Path, folder: Path, port: int, sockets: Path) -> Path:
         f"Host {NAME}\n  HostName 127.0.0.1\n  Port {port}\n  User root\n"
         f"  IdentityFile {have_key(folder)}\n  IdentitiesOnly yes\n  HostKeyAlias {NAME}\n"
         f"  UserKnownHostsFile {known}\n  StrictHostKeyChecking yes\n"
-        "  ConnectTimeout 60\n  ServerAliveInterval 30\n  ServerAliveCountMax 20\n"
+        "  ConnectTimeout 120\n  ServerAliveInterval 30\n  ServerAliveCountMax 20\n"
         f"  ControlMaster auto\n  ControlPath {sockets}/%C\n  ControlPersist 600\n",
         encoding="utf-8",
     )
