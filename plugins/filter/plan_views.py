@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.views import (
-    backends,
+    balancer_view,
     cluster_nodes,
     gateway_view,
+    host_ports,
     members,
 )
 
@@ -22,7 +23,8 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "gateway_view": gateway_view,
+            "balancer_view": balancer_view,
             "cluster_nodes": cluster_nodes,
+            "host_ports": host_ports,
             "members": members,
-            "backends": backends,
         }

@@ -157,10 +157,10 @@ def destroy(state: bool = True) -> Run:
     )
 
 
-def ssh(machine: str, *argv: str, timeout: float = 60) -> str:
+def ssh(machine: str, *argv: str, timeout: float = 60, config: Path = SSH_CONFIG) -> str:
     """What a command on a machine prints."""
     return subprocess.run(
-        ["ssh", "-F", str(SSH_CONFIG), machine, *argv],
+        ["ssh", "-F", str(config), machine, *argv],
         check=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -64,7 +64,7 @@ def frontend_option(balancer: Specification) -> dict[str, Any]:
         for name, option in balancer["ha_lb_frontends"]["options"].items()
         if name != "bind_address"
     }
-    options["floating_ip"] = {"type": "str", "required": True}
+    options["floating_ip"] = {**options["floating_ip"], "required": True}
     server = dict(options["backends"]["options"])
     for name in ("name", "address"):
         server[name] = {"type": "str"}

@@ -159,15 +159,19 @@ def frontends(
         if name in [item["name"] for item in found]:
             problems.add("Every frontend has a name of its own", f"{name} is there twice", OPTION)
         home = _floating_ip(frontend, floating, problems)
-        place = (frontend["floating_ip"], frontend["bind_port"])
-        good = _port(frontend["bind_port"], "A port", f"bind_port of {where}", problems)
-        if good and home is not None and place in taken:
-            problems.add(
-                "Every frontend has a port of its floating IP for itself",
-                f"{place[1]} of {place[0]} is of both {taken[place]} and {name}",
-                f"bind_port of {where}",
-            )
-        taken.setdefault(place, name)
+        for option in ("bind_port", "redirect_http_port"):
+            port = frontend.get(option) or 0
+            if option == "redirect_http_port" and port == 0:
+                continue
+            place = (frontend["floating_ip"], port)
+            good = _port(port, "A port", f"{option} of {where}", problems)
+            if good and home is not None and place in taken:
+                problems.add(
+                    "Every frontend has a port of its floating IP for itself",
+                    f"{port} of {place[0]} is of both {taken[place]} and {name}",
+                    f"{option} of {where}",
+                )
+            taken.setdefault(place, name)
         servers = []
         for backend in frontend["backends"]:
             _port(backend["port"], "The port of a backend", f"backends of {where}", problems)

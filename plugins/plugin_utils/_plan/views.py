@@ -104,8 +104,3 @@ def members(data: Mapping[str, Any], role: str | None = None) -> list[dict[str, 
     """Name and address of the machines of a role; of all machines without a role."""
     plan = Plan.from_dict(data)
     return [{"name": item.name, "address": item.address} for item in plan.of_role(role)]
-
-
-def backends(data: Mapping[str, Any], role: str, port: int) -> list[dict[str, Any]]:
-    """The machines of a role as servers behind a load balancer."""
-    return [{**member, "port": port} for member in members(data, role)]

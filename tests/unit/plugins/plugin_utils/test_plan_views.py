@@ -50,9 +50,23 @@ def test_members_are_those_of_a_role_or_all(plan: dict[str, Any]) -> None:
     assert views.members(plan, "worker") == []
 
 
-def test_backends_have_a_port(plan: dict[str, Any]) -> None:
-    expected = [{"name": "cp01", "address": "10.70.3.12", "port": 6443}]
-    assert views.backends(plan, "control_plane", 6443) == expected
+def test_the_balancers_serve_the_api(plan: dict[str, Any]) -> None:
+    view = views.balancer_view(plan)
+    assert view["floating_ips"] == [{"name": "api", "address": "10.70.1.10", "prefix": 24}]
+    (api,) = view["frontends"]
+    assert (api["floating_ip"], api["bind_port"]) == ("api", 6443)
+    assert api["backends"] == [{"name": "cp01", "address": "10.70.3.12", "port": 6443}]
+
+
+def test_ports_of_the_host_lead_to_ssh_the_api_and_what_is_published(plan: dict[str, Any]) -> None:
+    web = {"name": "web", "port": 8080, "to_address": "10.70.1.20", "to_port": 80}
+    assert views.host_ports({**plan, "published_ports": [web]}, 2222, 6444) == [
+        {"name": "ssh", "host_port": 2222, "guest_port": 22},
+        {"name": "api", "host_port": 6444, "guest_port": 6443},
+        {"name": "web", "host_port": 8080, "guest_port": 8080},
+    ]
+    without = views.host_ports({**plan, "floating_ips": {}}, 2222, 6444)
+    assert [port["name"] for port in without] == ["ssh"]
 
 
 def test_the_number_of_a_cluster_node_is_its_place_in_its_subnet(plan: dict[str, Any]) -> None:
