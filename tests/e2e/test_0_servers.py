@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The example of a web site: servers behind load balancers and no Kubernetes, as a user makes it."""
+"""The example of a web site: servers behind load balancers, without Kubernetes."""
 
 from __future__ import annotations
 
