@@ -45,6 +45,9 @@ PROMISES = {
         "tests/e2e/test_1_site.py::test_the_kubeconfig_works_from_this_machine"
     ),
     "Your other contexts stay as they are": "tests/integration/verify/test_user_kubeconfig.py::",
+    "two servers with a page behind a floating IP of their own": (
+        "tests/e2e/test_0_servers.py::test_the_host_reaches_both_servers_through_the_floating_ip"
+    ),
     "validates its input first": "tests/e2e/test_0_broken_inventories.py::",
     "changes nothing on a finished data center": (
         "tests/e2e/test_1_site.py::test_check_mode_on_the_finished_data_center_changes_nothing"
