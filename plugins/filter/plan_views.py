@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.reach import flows
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.views import (
     balancer_view,
     cluster_nodes,
@@ -22,6 +23,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "gateway_flows": flows,
             "gateway_view": gateway_view,
             "balancer_view": balancer_view,
             "cluster_nodes": cluster_nodes,

@@ -251,6 +251,23 @@ def test_segments_do_not_reach_the_rest(server1: Host, gateway: Host) -> None:
     assert dropped() > before
 
 
+def test_a_machine_does_not_speak_for_another(desk1: Host, gateway: Host) -> None:
+    """It sends with an address of another segment, to one that it may reach otherwise."""
+    dropped = "nft list chain inet dnsmasq_gateway sources | grep 'of no machine of edge'"
+    before = gateway.check_output(dropped).split("packets ")[1].split()[0]
+    desk1.check_output("ip address add 192.0.2.77/32 dev edge")
+    try:
+        desk1.check_output(
+            "python3 -c %s",
+            "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('192.0.2.77', 0));"
+            "s.sendto(b'', ('192.0.2.11', 9))",
+        )
+    finally:
+        desk1.check_output("ip address delete 192.0.2.77/32 dev edge")
+    after = gateway.check_output(dropped).split("packets ")[1].split()[0]
+    assert int(after) == int(before) + 1
+
+
 def test_the_uplink_serves_ssh_only() -> None:
     def open_outside(port: int) -> bool:
         script = f"timeout 3 bash -c '</dev/tcp/{GATEWAY_OUTSIDE}/{port}' 2>/dev/null"

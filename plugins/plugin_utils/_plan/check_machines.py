@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import reach
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.as_list import as_list
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.check_networks import parsed
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
@@ -29,21 +30,28 @@ IGNORED = "k8s_control_plane_ignored_preflight_errors"
 
 
 class Way(NamedTuple):
-    """A connection that machines of one role open to those of another."""
+    """Connections that machines of one role open to those of another."""
 
     source: str
     target: str
     purpose: str
+    protocol: str
+    ports: tuple[int, ...]
 
 
 WAYS = (
-    Way("load_balancer", "control_plane", "load balancers pass the API on, tcp 6443"),
-    Way("control_plane", "load_balancer", "control planes ask the floating IP, tcp 6443"),
-    Way("worker", "load_balancer", "workers ask the floating IP, tcp 6443"),
-    Way("control_plane", "worker", "the API asks kubelets, tcp 10250; pods ask pods, udp 8472"),
-    Way("worker", "control_plane", "pods ask pods of other nodes, udp 8472"),
-    Way("control_plane", "control_plane", "control planes share etcd, tcp 2379 and 2380"),
-    Way("worker", "worker", "pods ask pods of other nodes, udp 8472"),
+    Way("load_balancer", "control_plane", "load balancers pass the API on", "tcp", (6443,)),
+    Way("control_plane", "load_balancer", "control planes ask the floating IP", "tcp", (6443,)),
+    Way("worker", "load_balancer", "workers ask the floating IP", "tcp", (6443,)),
+    Way("control_plane", "worker", "the API asks kubelets", "tcp", (10250,)),
+    Way("control_plane", "worker", "pods ask pods of other nodes", "udp", (8472,)),
+    Way("worker", "control_plane", "pods ask the API and kubelets", "tcp", (6443, 10250)),
+    Way("worker", "control_plane", "pods ask pods of other nodes", "udp", (8472,)),
+    Way("control_plane", "control_plane", "control planes share etcd", "tcp", (2379, 2380)),
+    Way("control_plane", "control_plane", "pods ask the API and kubelets", "tcp", (6443, 10250)),
+    Way("control_plane", "control_plane", "pods ask pods of other nodes", "udp", (8472,)),
+    Way("worker", "worker", "pods ask kubelets", "tcp", (10250,)),
+    Way("worker", "worker", "pods ask pods of other nodes", "udp", (8472,)),
 )
 
 
@@ -125,8 +133,15 @@ def check_ways(said: Said, problems: Problems) -> None:
         targets = {machine["segment"] for machine in said.of_role(way.target)}
         for source in sorted(sources & reaches.keys()):
             for target in sorted((targets & reaches.keys()) - {source}):
-                if target not in reaches[source]:
-                    missing.setdefault((source, target), []).append(way.purpose)
+                closed = [
+                    port
+                    for port in way.ports
+                    if not reach.covered(reaches[source], target, way.protocol, port)
+                ]
+                if closed:
+                    ports = " and ".join(map(str, closed))
+                    purpose = f"{way.purpose}, {way.protocol} {ports}"
+                    missing.setdefault((source, target), []).append(purpose)
     for (source, target), purposes in missing.items():
         problems.add(
             f"Segment {source} reaches {target} ({'; '.join(purposes)})",

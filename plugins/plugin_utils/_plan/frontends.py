@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import reach
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.floating_ips import API
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import (
@@ -98,16 +99,16 @@ def _reached(
     problems: Problems,
 ) -> None:
     """The load balancers' segment reaches those of the servers."""
-    targets: dict[str, list[str]] = {}
+    targets: dict[tuple[str, int], list[str]] = {}
     for server in servers:
         address = netaddr.IPAddress(server["address"])
         target = next((s.name for s in segments.values() if address in s.network), home)
-        targets.setdefault(target, []).append(server["name"])
-    for target, names in targets.items():
-        if target != home and target not in segments[home].reaches:
+        targets.setdefault((target, server["port"]), []).append(server["name"])
+    for (target, port), names in targets.items():
+        if target != home and not reach.covered(segments[home].reaches, target, "tcp", port):
             problems.add(
                 f"Segment {home} reaches {target} ({where} passes requests on to"
-                f" {', '.join(names)})",
+                f" {', '.join(names)}, tcp {port})",
                 f"it reaches {', '.join(segments[home].reaches) or 'none'}",
                 f"reaches of segment {home} in datacenter_segments",
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import model
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import model, reach
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
     Problems,
@@ -129,12 +129,20 @@ def _subnet(name: str) -> str:
 
 def _reaches(segments: dict[str, Segment], problems: Problems) -> None:
     for segment in segments.values():
-        for name in segment.reaches:
+        where = f"reaches of segment {segment.name} in datacenter_segments"
+        for text in segment.reaches:
+            name, ports = text.partition(":")[::2]
             if name not in segments:
                 problems.add(
                     f"Segment {segment.name} reaches known segments only",
                     f"'{name}' is none of {', '.join(segments)}",
-                    f"reaches of segment {segment.name} in datacenter_segments",
+                    where,
+                )
+            elif reach.read(text) is None:
+                problems.add(
+                    f"What segment {segment.name} reaches is written as {reach.EXAMPLE}",
+                    f"found {shown(ports)} for ports of {name}",
+                    where,
                 )
 
 

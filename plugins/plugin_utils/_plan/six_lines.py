@@ -27,11 +27,16 @@ FLOATING_IP, BEFORE_MACHINES, POOL_START, POOL_END = 10, 10, 200, 250
 MOST = POOL_START - BEFORE_MACHINES - 1
 WIDEST_PREFIX = 21
 
+# What a segment reaches: the API, kubelets and the pods' network, and web pages of the user's own.
+PAGES = ("edge:80", "edge:443")
 SEGMENTS = {
-    "edge": (1, ("control", "server")),
-    "control": (2, ("edge", "worker", "server")),
-    "worker": (3, ("edge", "control", "server")),
-    "server": (4, ("edge",)),
+    "edge": (1, ("control:6443", "server")),
+    "control": (2, ("edge:6443", "worker:10250", "worker:8472/udp", "server")),
+    "worker": (
+        3,
+        ("edge:6443", *PAGES, "control:6443", "control:10250", "control:8472/udp", "server"),
+    ),
+    "server": (4, PAGES),
 }
 SMALL: Variables = {"machine_cpus": 1, "machine_memory_mb": 512}
 LARGE: Variables = {"machine_memory_mb": 2048}

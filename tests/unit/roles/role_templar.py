@@ -13,7 +13,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.ansible.utils.plugins.filter import ipaddr
 from ansible_collections.ansible.utils.plugins.test import in_any_network, ip_address
-from ansible_collections.virtual.datacenter.plugins.filter import load_balancer
+from ansible_collections.virtual.datacenter.plugins.filter import load_balancer, plan_views
 from ansible_collections.virtual.datacenter.plugins.filter.as_list import as_list
 
 
@@ -38,9 +38,10 @@ def role_templar(role: Path, **given: Any) -> Templar:
     # Ansible finds filters and tests of collections only when it was started as a program.
     environment = templar._engine.environment
     environment.filters["virtual.datacenter.as_list"] = as_list
-    for name, function in load_balancer.FilterModule().filters().items():
-        environment.filters[f"virtual.datacenter.{name}"] = function
+    for module in (load_balancer, plan_views):
+        for name, function in module.FilterModule().filters().items():
+            environment.filters[f"virtual.datacenter.{name}"] = function
     environment.filters["ansible.utils.ipaddr"] = ipaddr.FilterModule().filters()["ipaddr"]
-    for module, name in ((in_any_network, "in_any_network"), (ip_address, "ip_address")):
-        environment.tests[f"ansible.utils.{name}"] = module.TestModule().tests()[name]
+    for test, name in ((in_any_network, "in_any_network"), (ip_address, "ip_address")):
+        environment.tests[f"ansible.utils.{name}"] = test.TestModule().tests()[name]
     return templar

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleError
 from ansible.template import trust_as_template
 from role_templar import role_templar
 
@@ -138,6 +139,31 @@ def test_no_pair_and_no_forward_leave_no_trace() -> None:
     rules = render("dnsmasq-gateway.nft.j2", segments=[SEGMENTS[1]])
     assert "dnat" not in rules
     assert rules.count("elements") == 1
+
+
+def test_ports_of_a_segment_that_are_reached() -> None:
+    ways = ["fwd:6443", "fwd:8472/udp", "fwd:30000-32767/tcp", "fwd:30500-32768", "fwd:6443"]
+    rules = render(
+        "dnsmasq-gateway.nft.j2", segments=[{**SEGMENTS[0], "reaches": ways}, SEGMENTS[1]]
+    )
+    lines = [line.strip() for line in rules.splitlines()]
+    assert 'iifname "edge" oifname "fwd" tcp dport { 6443, 30000-32768 } accept' in lines
+    assert 'iifname "edge" oifname "fwd" udp dport { 8472 } accept' in lines
+    assert '"edge" . "fwd"' not in rules
+
+
+@pytest.mark.parametrize("way", ["moon", "fwd:0", "fwd:9-1", "fwd:http", "fwd:1/icmp", "fwd:"])
+def test_what_is_no_way_is_refused(way: str) -> None:
+    with pytest.raises(AnsibleError, match="each as a whole or with ports"):
+        render("dnsmasq-gateway.nft.j2", segments=[{**SEGMENTS[0], "reaches": [way]}, SEGMENTS[1]])
+
+
+def test_each_leg_takes_the_addresses_of_its_own_segment_only() -> None:
+    lines = [line.strip() for line in render("dnsmasq-gateway.nft.j2").splitlines()]
+    own = 'iifname "edge" ip saddr != { 0.0.0.0, 10.70.1.0/24 } counter drop'
+    assert f'{own} comment "of no machine of edge"' in lines
+    outside = 'iifname "uplink" ip saddr { 10.70.1.0/24, 10.70.2.0/23 } counter drop'
+    assert f'{outside} comment "of a segment, from outside"' in lines
 
 
 def test_a_port_forward() -> None:
