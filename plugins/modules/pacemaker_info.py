@@ -103,6 +103,15 @@ failures:
   returned: success
   type: list
   elements: dict
+hindrances:
+  description:
+    - What keeps resources from running, each with C(resource) and C(node), empty where it is about
+      all, and C(text), a sentence with the command that ends it. Bans, failure counts at their
+      limit, modes of nodes and of the cluster, and resources that are stopped or not managed.
+    - A wait that fails says them.
+  returned: success
+  type: list
+  elements: dict
 error_code:
   description: Name of the kind of error, in capital letters.
   returned: failure

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 import xml.etree.ElementTree as ET
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import hindrances
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.errors import (
     PacemakerError,
 )
@@ -22,6 +23,7 @@ NOT_CONNECTED: dict[str, t.Any] = {
     "online": [],
     "resources": {},
     "failures": [],
+    "hindrances": [],
 }
 
 
@@ -43,6 +45,7 @@ def parse(xml: str) -> dict[str, t.Any]:
         "online": [name for name, node in nodes.items() if node["online"] and not node["pending"]],
         "resources": _resources(root),
         "failures": [_failure(f) for f in root.findall("failures/failure")],
+        "hindrances": hindrances.found(root),
     }
     if coordinator is not None and known:
         result["version"] = coordinator.get("version", "").split("-")[0]
@@ -57,20 +60,25 @@ def missing(
     running_once: t.Iterable[str],
     running_everywhere: t.Iterable[str],
 ) -> list[str]:
-    """What is not yet as hoped for, one sentence each."""
+    """What is not yet as hoped for, one sentence each, and then what keeps it from that."""
     wants = list(members)
     found = [f"{name} is not a member" for name in wants if name not in now["online"]]
     if not now["quorate"]:
         found.append("there is no quorum" if now["connected"] else "the cluster does not run here")
+    late: dict[str, None] = {}
     for identity in running_once:
         nodes = _nodes_of(now, identity)
         if len(nodes) != 1:
             found.append(f"{identity} runs on {len(nodes)} nodes ({', '.join(nodes)}), not on one")
+            late[identity] = None
     ready = {n for n in now["online"] if not _set_aside(now["nodes"][n])} & set(wants)
     for identity in running_everywhere:
         for name in sorted(ready - set(_nodes_of(now, identity))):
             found.append(f"{identity} does not run on {name}")
-    return found
+            late[identity] = None
+    # Each once, though several resources may wait for the same.
+    why = {text: None for identity in late for text in hindrances.of(now["hindrances"], identity)}
+    return [*found, *why]
 
 
 def _nodes_of(now: t.Mapping[str, t.Any], identity: str) -> list[str]:

@@ -9,7 +9,11 @@ import typing as t
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
-from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import errors, status
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
+    errors,
+    hindrances,
+    status,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.client import (
     Answer,
     Client,
@@ -72,11 +76,35 @@ def test_what_is_missing_is_said(version: str) -> None:
     assert failed == [
         "ha_lb_address runs on 0 nodes (), not on one",
         "ha_lb_haproxy does not run on lb01",
+        "lb02 is in standby (crm_attribute --node lb02 --name standby --delete)",
+        "ha_lb_haproxy failed 1 times on lb01 (crm_resource --cleanup --resource ha_lb_haproxy)",
     ]
     starting = status.missing(read("starting", version), both, [], [])
     assert "there is no quorum" in starting
     none = status.missing(status.NOT_CONNECTED, [], ["other"], [])
     assert none == ["the cluster does not run here", "other runs on 0 nodes (), not on one"]
+
+
+def test_what_keeps_a_resource_from_running_is_said(version: str) -> None:
+    def text(name: str, old: str = "", new: str = "") -> list[str]:
+        xml = fixture(f"crm_mon_{name}-{version}.xml")
+        assert old in xml
+        now = status.parse(xml.replace(old, new))
+        return hindrances.of(now["hindrances"], "ha_lb_haproxy")
+
+    assert text("full") == []
+    (mode,) = text("full", 'maintenance-mode="false"', 'maintenance-mode="true"')
+    assert "--name maintenance-mode --delete" in mode
+    ban = '<bans><ban id="cli-ban-x" resource="ha_lb_haproxy-clone" node="lb01" weight="-1000000"/>'
+    assert text("full", "<bans>", ban) == [
+        "constraint cli-ban-x keeps ha_lb_haproxy-clone from lb01"
+        " (crm_resource --clear --resource ha_lb_haproxy-clone)"
+    ]
+    mild = ban.replace("-1000000", "-50")
+    assert text("full", "<bans>", mild) == []
+    role = 'id="ha_lb_haproxy" resource_agent="systemd:haproxy" '
+    (stopped,) = text("full", role, f'{role}target_role="Stopped" ')
+    assert stopped.startswith("ha_lb_haproxy is to be stopped (crm_resource")
 
 
 def test_no_cluster(version: str) -> None:
