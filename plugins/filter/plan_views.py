@@ -15,6 +15,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.views imp
     gateway_view,
     host_ports,
     members,
+    names,
 )
 
 
@@ -29,4 +30,5 @@ class FilterModule:
             "cluster_nodes": cluster_nodes,
             "host_ports": host_ports,
             "members": members,
+            "names": names,
         }

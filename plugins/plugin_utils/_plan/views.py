@@ -104,3 +104,10 @@ def members(data: Mapping[str, Any], role: str | None = None) -> list[dict[str, 
     """Name and address of the machines of a role; of all machines without a role."""
     plan = Plan.from_dict(data)
     return [{"name": item.name, "address": item.address} for item in plan.of_role(role)]
+
+
+def names(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Full name and address of all that has one address: machines and floating IPs."""
+    plan = Plan.from_dict(data)
+    owners = [*plan.machines.values(), *plan.floating_ips.values()]
+    return [{"name": item.fqdn, "address": item.address} for item in owners if item.address]

@@ -95,3 +95,11 @@ def test_the_gateway_serves_every_segment_and_every_machine(plan: dict[str, Any]
     assert view["port_forwards"] == [
         {"name": "api", "port": 6443, "to_address": "10.70.1.10", "to_port": 6443}
     ]
+
+
+def test_names_are_those_of_machines_and_of_floating_ips(plan: dict[str, Any]) -> None:
+    assert views.names(plan) == [
+        {"name": "lb01.dc.internal", "address": "10.70.1.11"},
+        {"name": "cp01.dc.internal", "address": "10.70.3.12"},
+        {"name": "api.dc.internal", "address": "10.70.1.10"},
+    ]
