@@ -59,8 +59,11 @@ class Chain:
     def __init__(self) -> None:
         self.built = emulator.built("build")
         self.image = playbooks.make_image(**chain.IMAGE)
-        parts = (self.built.name, emulator.command()[0], self.image.name, MEMORY_MB, DISK)
-        self.folder = CACHE / f"{chain.NAME}-{chain.key(*map(str, parts))}"
+        self.archive = (CACHE / f"kubernetes-v{kubernetes_version()}").resolve()
+        shape = (playbooks.HERE / "machine.py").read_text(encoding="utf-8")
+        parts = (self.built.name, emulator.command()[0], self.image.name, self.archive.name)
+        parts += (str(MEMORY_MB), DISK, shape)
+        self.folder = CACHE / f"{chain.NAME}-{chain.key(*parts)}"
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.disk = self.folder / "disk.qcow2"
         self.state = self.folder / "state"
@@ -103,7 +106,14 @@ class Chain:
             shutil.copytree(self.kept(start), self.state)
         port, key, log = machine.free_port(), machine.have_key(self.folder), self.folder / "console"
         machine.way(self.built, self.folder, port, self.sockets)
+        tar = self.folder / "archive.tar"
+        if not tar.exists():
+            packed = tar.with_suffix(".new")
+            subprocess.run(["tar", "-cf", packed, "-C", self.archive, "."], check=True)
+            packed.replace(tar)
+        # As disks, which are read in seconds: a copy by SSH takes many minutes.
         drives = [f"file={self.disk},format=qcow2"]
+        drives += [f"file={path},format=raw,readonly=on" for path in (self.image, tar)]
         argv = machine.command(self.built, drives, port, key, log, MEMORY_MB)
         argv += ["-qmp", f"unix:{self.monitor},server=on,wait=off"]
         argv += ["-loadvm", start] if start else []
@@ -155,14 +165,9 @@ class Chain:
         """Runs the playbook of a layer; gives what stopped it."""
         hosts = self.folder / "inventory.json"
         hosts.write_text(json.dumps(chain.inventory(self.config, self.state)), encoding="utf-8")
-        extra = {
-            "chain_ssh_config": str(self.config),
-            "chain_image": str(self.image),
-            "chain_archive": str(CACHE / f"kubernetes-v{kubernetes_version()}"),
-            "chain_server": chain.SERVER,
-        }
         argv = [playbooks.ANSIBLE, "-i", hosts, playbooks.ROOT / layer.playbook]
-        argv += ["-e", json.dumps(extra)] + (["--limit", layer.limit] if layer.limit else [])
+        argv += ["-e", json.dumps({"chain_server": chain.SERVER})]
+        argv += ["--limit", layer.limit] if layer.limit else []
         # In a file, so that a person can follow what takes hours.
         log = self.folder / f"{layer.name.replace(', ', '-').replace(' ', '-')}.log"
         with log.open("w", encoding="utf-8") as output:
