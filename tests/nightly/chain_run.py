@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import fcntl
+import inspect
 import json
 import os
 import shutil
@@ -60,7 +61,8 @@ class Chain:
         self.built = emulator.built("build")
         self.image = playbooks.make_image(**chain.IMAGE)
         self.archive = (CACHE / f"kubernetes-v{kubernetes_version()}").resolve()
-        shape = (playbooks.HERE / "machine.py").read_text(encoding="utf-8")
+        # A snapshot goes on in a machine of the same shape only.
+        shape = inspect.getsource(machine.command)
         parts = (self.built.name, emulator.command()[0], self.image.name, self.archive.name)
         parts += (str(MEMORY_MB), DISK, shape)
         self.folder = CACHE / f"{chain.NAME}-{chain.key(*parts)}"
@@ -104,8 +106,8 @@ class Chain:
         subprocess.run(argv, check=True)
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[float]:
-        """The machine as the last run left it; gives the seconds until it answered."""
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        """The machine as the last run left it."""
         start = self.report.start
         if not start:
             self.forget_others()
@@ -131,7 +133,7 @@ class Chain:
             environment = emulator.environment(self.sockets)
             process = subprocess.Popen(argv, env=environment, stderr=said)
         try:
-            yield machine.wait(self.config, process, log)
+            yield process
         finally:
             leave = ["ssh", "-F", self.config, "-O", "exit", machine.NAME]
             subprocess.run(leave, check=False, capture_output=True)
@@ -200,26 +202,36 @@ class Chain:
                 process.wait()
         return "" if code == 0 else chain.why(log.read_text(encoding="utf-8"))
 
+    def woken(self, process: subprocess.Popen[bytes], seconds: float) -> str:
+        """Waits until the machine answers, once in a run; gives what kept it from that."""
+        if "answered_after" not in self.report.runs[-1]:
+            try:
+                answered = machine.wait(self.config, process, self.folder / "console", seconds)
+            except TimeoutError:
+                return OVER
+            self.report.runs[-1]["answered_after"] = round(answered, 1)
+            print(f"chain: the machine answers after {answered:.0f} s", flush=True)
+        return ""
+
     def go_on(self, seconds: float) -> chain.Report:
         """Does what the seconds hold."""
         end = time.monotonic() + seconds
         report, failed_before = self.report, self.report.within_failed
         report.runs.append({"from": report.start, "commit": commit(), "budget": seconds})
-        with self.running() as woken:
-            report.runs[-1]["answered_after"] = round(woken, 1)
-            print(f"chain: the machine answers after {woken:.0f} s", flush=True)
+        with self.running() as process:
             while (layer := report.next()) is not None:
                 left = end - SAVE_SECONDS - time.monotonic()
                 if left < SAVE_SECONDS:
                     break
                 began = time.monotonic()
                 print(f"chain: layer {layer.name}, {left:.0f} s are left", flush=True)
-                stopped_by = self.play(layer, left)
+                stopped_by = self.woken(process, left) or self.play(
+                    layer, left - (time.monotonic() - began)
+                )
                 when = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
                 row = report.ended(layer, time.monotonic() - began, commit(), when, stopped_by)
-                print(
-                    f"chain: {layer.name}: {stopped_by or 'reached'}, {row.seconds} s", flush=True
-                )
+                said = stopped_by or "reached"
+                print(f"chain: {layer.name}: {said}, {row.seconds} s", flush=True)
                 if stopped_by and stopped_by != OVER and failed_before:
                     self.forget(report.dropped())
                     report.write()
