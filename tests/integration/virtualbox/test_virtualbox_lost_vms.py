@@ -145,6 +145,27 @@ def test_a_disk_under_a_linked_clone_whose_folder_is_gone(world, base):  # noqa:
     assert world.vbox("list", "hdds").strip() == ""
 
 
+def test_a_base_vm_whose_folder_is_gone_is_made_anew_unless_machines_depend_on_it(world, play):  # noqa: F811
+    play(("hypervisors", "prepare"))
+    made = world.run("virtualbox_vm_info", name="lab-base")["vms"][0]
+    shutil.rmtree(world.vms / "lab" / "lab-base")
+    service_ends(world)
+    play(("hypervisors", "preflight"))
+    assert play(("hypervisors", "prepare"))[0] > 0
+    again = world.run("virtualbox_vm_info", name="lab-base")["vms"][0]
+    assert again["uuid"] != made["uuid"]
+    assert play(*ALL)[0] == 3, "machines are cloned from it"
+    assert play(*ALL)[0] == 0
+    shutil.rmtree(world.vms / "lab" / "lab-base")
+    service_ends(world)
+    before = uuids(world)
+    for entry in ("preflight", "prepare"):
+        words = " ".join(play(("hypervisors", entry), ok=False)[1].split())
+        assert "The folder of the VM lab-base in VirtualBox on host1 is gone, or on a disk" in words
+        assert "else destroy the data center" in words
+    assert uuids(world) == before
+
+
 def test_machines_that_somebody_broke_are_named_and_made_anew_when_told_so(world, play):  # noqa: F811
     play(*ALL)
     home = world.vms / "lab"
