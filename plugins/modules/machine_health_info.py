@@ -21,6 +21,12 @@ requirements:
   - systemd, iproute2
   - openssl, for O(certificates)
 options:
+  machine:
+    description:
+      - Whether the machine itself is looked at too. Without it only what the other options name is
+        read, on any system.
+    type: bool
+    default: true
   services:
     description: Units of systemd whose states are read, without C(.service).
     type: list
@@ -62,35 +68,35 @@ EXAMPLES = r"""
 RETURN = r"""
 system:
   description: The name of the operating system.
-  returned: success
+  returned: success, with O(machine)
   type: str
   sample: Debian GNU/Linux 13 (trixie)
 kernel:
   description: The version of the kernel.
-  returned: success
+  returned: success, with O(machine)
   type: str
   sample: 6.12.48+deb13-amd64
 booted:
   description: When the machine started, in seconds since 1970.
-  returned: success
+  returned: success, with O(machine)
   type: int
 load:
   description: The load of the last 1, 5 and 15 minutes.
-  returned: success
+  returned: success, with O(machine)
   type: list
   elements: float
 memory:
   description: C(total_mb) and C(available_mb).
-  returned: success
+  returned: success, with O(machine)
   type: dict
 addresses:
   description: The addresses of all network devices that others may reach.
-  returned: success
+  returned: success, with O(machine)
   type: list
   elements: str
 failed_units:
   description: Units of systemd that have failed.
-  returned: success
+  returned: success, with O(machine)
   type: list
   elements: str
 services:
@@ -107,11 +113,11 @@ file_systems:
   elements: dict
 clock_synchronized:
   description: Whether the clock follows another one. Unset where systemd does not say.
-  returned: success
+  returned: success, with O(machine)
   type: bool
 reboot_required:
   description: Whether a package has asked for a restart of the machine.
-  returned: success
+  returned: success, with O(machine)
   type: bool
 certificates:
   description:
@@ -153,6 +159,7 @@ def main() -> None:
     names = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
         argument_spec={
+            "machine": {"type": "bool", "default": True},
             "services": names,
             "paths": {"type": "list", "elements": "path", "default": ["/", "/var"]},
             "certificates": names,

@@ -48,6 +48,22 @@ class Look:
             self.problems.append(f"{path} cannot be read: {error.strerror}")
             return ""
 
+    def machine(self) -> dict[str, t.Any]:
+        """What is true of the machine as a whole."""
+        return {
+            "system": parse.os_release(self.file("/etc/os-release")),
+            "kernel": os.uname().release,
+            "booted": parse.boot_seconds(
+                self.file("/proc/uptime"), self.file("/proc/1/stat"), os.sysconf("SC_CLK_TCK")
+            ),
+            "load": list(os.getloadavg()),
+            "memory": parse.memory_mb(self.file("/proc/meminfo")),
+            "addresses": parse.addresses(self.run("ip", "-json", "address", "show")),
+            "failed_units": self.failed(),
+            "clock_synchronized": self.clock_synchronized(),
+            "reboot_required": os.path.exists("/run/reboot-required"),
+        }
+
     def services(self, names: t.Sequence[str]) -> dict[str, str]:
         """The state of each unit as systemd words it, such as active or not-found."""
         if not names:
@@ -127,22 +143,13 @@ def look(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Everything that module machine_health_info returns."""
     now = Look()
     result: dict[str, t.Any] = {
-        "system": parse.os_release(now.file("/etc/os-release")),
-        "kernel": os.uname().release,
-        "booted": parse.boot_seconds(
-            now.file("/proc/uptime"), now.file("/proc/1/stat"), os.sysconf("SC_CLK_TCK")
-        ),
-        "load": list(os.getloadavg()),
-        "memory": parse.memory_mb(now.file("/proc/meminfo")),
-        "addresses": parse.addresses(now.run("ip", "-json", "address", "show")),
-        "failed_units": now.failed(),
         "services": now.services(options["services"]),
         "file_systems": now.file_systems(options["paths"]),
-        "clock_synchronized": now.clock_synchronized(),
-        "reboot_required": os.path.exists("/run/reboot-required"),
         "certificates": now.certificates(options["certificates"]),
         "leases": parse.leases(now.file(options["leases_path"])) if options["leases_path"] else [],
         "servers": now.servers(options["haproxy_socket"]) if options["haproxy_socket"] else [],
     }
+    if options["machine"]:
+        result.update(now.machine())
     result["problems"] = now.problems
     return result
