@@ -285,6 +285,20 @@ def test_a_backend_that_is_not_ready_gets_no_traffic() -> None:
     wait_for("web1 is back", lambda: {ask()[1] for _ in range(6)} == {"web1", "web2"}, 30)
 
 
+def test_a_server_that_dies_costs_what_it_was_asked_at_that_moment() -> None:
+    backend = machine("cp01")
+    try:
+        with Client() as client:
+            backend.check_output("systemctl kill --signal=KILL backend")
+            dead = time.monotonic()
+    finally:
+        backend.check_output("systemctl restart backend")
+    later = [began for began, good in client.answers if not good and began > dead]
+    print(f"\nlost when a server dies: {len(client.losses)}, of those asked later {len(later)}")
+    assert len(later) <= 1
+    wait_for("cp01 is back", lambda: {ask()[1] for _ in range(6)} == {"cp01", "worker01"}, 30)
+
+
 def test_statistics_want_the_password(node: Host) -> None:
     address = {"balancer1": "10.70.1.11", "balancer2": "10.70.1.12"}[node.check_output("hostname")]
     password = (STATE / "secrets" / "haproxy_stats_password").read_text(encoding="utf-8").strip()
@@ -346,6 +360,28 @@ def test_figures_for_prometheus(node: Host) -> None:
     assert 'haproxy_server_status{proxy="web",server="web1",state="UP"} 1' in node.check_output(
         "python3 -c %s", script
     )
+
+
+def drain(tasks: str) -> str:
+    given = ("-e", "ha_lb_drain_server=cp01", "-e", "ha_lb_drain_seconds=1")
+    return playbook(ROOT / "molecule/ha_lb/drain.yml", "-e", f"drain_tasks={tasks}", *given)
+
+
+def test_a_drained_server_gets_nothing_until_it_is_given_back() -> None:
+    try:
+        assert drain("drain").count("changed=1 ") == 2
+        (holder,) = holders()
+        for _ in range(2):
+            assert {ask()[1] for _ in range(6)} == {"worker01"}
+            machine(holder).check_output("systemctl reload haproxy")
+            time.sleep(1)
+        assert drain("drain").count("changed=0 ") == 2
+    finally:
+        said = drain("undrain")
+    assert said.count("changed=1 ") == 2
+    wait_for("cp01 is back", lambda: {ask()[1] for _ in range(6)} == {"cp01", "worker01"}, 30)
+    kept = machine(holder).check_output("cat /var/lib/haproxy/ha_lb-set-aside")
+    assert "cp01" not in kept
 
 
 def test_a_session_outlives_reloads() -> None:

@@ -27,6 +27,7 @@ OTHERS = {
     "ha_lb_check_timeout_ms": "by this a failure is noticed",
     "ha_lb_client_timeout_seconds": "an idle session",
     "ha_lb_connect_timeout_ms": "by this a failure is noticed",
+    "ha_lb_drain_seconds": "how long sessions may last",
     "ha_lb_failure_timeout_seconds": "how long a failure counts",
     "ha_lb_floating_ip_monitor_seconds": "by this a failure is noticed",
     "ha_lb_haproxy_monitor_seconds": "by this a failure is noticed",
