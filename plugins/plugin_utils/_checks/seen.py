@@ -87,6 +87,8 @@ class Seen:
         # The objects of the API, None where it was not asked or did not answer. Its complaint is
         # empty if it answered, None if it was not asked.
         asked = [found for key in ("nodes_found", "pods_found") if (found := data.get(key))]
+        if self.planned and not self.control_planes:
+            asked = []
         self.api_complaint: str | None = complaint(asked) if asked else None
         nodes = objects(data.get("nodes_found"))
         self.found_nodes = None if nodes is None else list(map(membership.parse_node, nodes))

@@ -109,5 +109,6 @@ def members(data: Mapping[str, Any], role: str | None = None) -> list[dict[str, 
 def names(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Full name and address of all that has one address: machines and floating IPs."""
     plan = Plan.from_dict(data)
-    owners = [*plan.machines.values(), *plan.floating_ips.values()]
-    return [{"name": item.fqdn, "address": item.address} for item in owners if item.address]
+    machines = [(item.fqdn, item.address) for item in plan.machines.values()]
+    floating = [(item.fqdn, item.address) for item in plan.floating_ips.values()]
+    return [{"name": name, "address": at} for name, at in machines + floating if at]

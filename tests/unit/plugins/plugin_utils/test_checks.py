@@ -443,6 +443,16 @@ def test_nothing_is_said_of_what_was_not_looked_at() -> None:
     assert found["state"] == "failed"
 
 
+def test_a_data_center_without_control_planes_has_no_api() -> None:
+    seen = well()
+    for name in ("cp01", "cp02", "cp03", "worker01", "worker02"):
+        for part in (seen["plan"]["machines"], seen["health"], seen["members"], seen["power"]):
+            part.pop(name, None)
+    skipped = {"skipped": True, "changed": False}
+    seen.update(nodes=[], control_planes=[], nodes_found=skipped, pods_found=skipped)
+    assert not [check for check in checks(seen) if check.of == "kubernetes"]
+
+
 def test_a_check_that_there_is_not_is_named() -> None:
     with pytest.raises(ValueError, match=r"wanted: names of checks .*; found: nodes_ready"):
         checks({}, ["nodes_ready"])
