@@ -449,7 +449,7 @@ def test_a_data_center_without_control_planes_has_no_api() -> None:
         for part in (seen["plan"]["machines"], seen["health"], seen["members"], seen["power"]):
             part.pop(name, None)
     skipped = {"skipped": True, "changed": False}
-    seen.update(nodes=[], control_planes=[], nodes_found=skipped, pods_found=skipped)
+    seen.update(nodes=[], control_planes=[], nodes_found=skipped, pods_found=skipped, etcd_found={})
     assert not [check for check in checks(seen) if check.of == "kubernetes"]
 
 
