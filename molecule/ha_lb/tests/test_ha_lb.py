@@ -286,7 +286,7 @@ def test_a_backend_that_is_not_ready_gets_no_traffic() -> None:
 
 
 def test_a_server_that_dies_costs_what_it_was_asked_at_that_moment() -> None:
-    backend = machine("cp01")
+    backend = machine("web1")
     try:
         with Client() as client:
             backend.check_output("systemctl kill --signal=KILL backend")
@@ -296,7 +296,7 @@ def test_a_server_that_dies_costs_what_it_was_asked_at_that_moment() -> None:
     later = [began for began, good in client.answers if not good and began > dead]
     print(f"\nlost when a server dies: {len(client.losses)}, of those asked later {len(later)}")
     assert len(later) <= 1
-    wait_for("cp01 is back", lambda: {ask()[1] for _ in range(6)} == {"cp01", "worker01"}, 30)
+    wait_for("web1 is back", lambda: {ask()[1] for _ in range(6)} == {"web1", "web2"}, 30)
 
 
 def test_statistics_want_the_password(node: Host) -> None:
@@ -349,10 +349,10 @@ def test_a_cookie_keeps_a_client_on_its_server() -> None:
 
 
 def test_an_address_keeps_a_client_on_its_server_beyond_a_reload() -> None:
-    first = asked_by("gate01", f"http://{WEB_IP}:6443")[2]
-    assert {asked_by("gate01", f"http://{WEB_IP}:6443")[2] for _ in range(4)} == {first}
+    first = asked_by("gate01", f"http://{WEB_IP}:6444")[2]
+    assert {asked_by("gate01", f"http://{WEB_IP}:6444")[2] for _ in range(4)} == {first}
     machine("balancer2").check_output("systemctl reload haproxy")
-    assert {asked_by("gate01", f"http://{WEB_IP}:6443")[2] for _ in range(4)} == {first}
+    assert {asked_by("gate01", f"http://{WEB_IP}:6444")[2] for _ in range(4)} == {first}
 
 
 def test_figures_for_prometheus(node: Host) -> None:
@@ -364,7 +364,7 @@ def test_figures_for_prometheus(node: Host) -> None:
 
 
 def drain(tasks: str) -> str:
-    given = ("-e", "ha_lb_drain_server=cp01", "-e", "ha_lb_drain_seconds=1")
+    given = ("-e", "ha_lb_drain_server=web1", "-e", "ha_lb_drain_seconds=1")
     return playbook(ROOT / "molecule/ha_lb/drain.yml", "-e", f"drain_tasks={tasks}", *given)
 
 
@@ -373,16 +373,16 @@ def test_a_drained_server_gets_nothing_until_it_is_given_back() -> None:
         assert drain("drain").count("changed=1 ") == 2
         (holder,) = holders()
         for _ in range(2):
-            assert {ask()[1] for _ in range(6)} == {"worker01"}
+            assert {ask()[1] for _ in range(6)} == {"web2"}
             machine(holder).check_output("systemctl reload haproxy")
             time.sleep(1)
         assert drain("drain").count("changed=0 ") == 2
     finally:
         said = drain("undrain")
     assert said.count("changed=1 ") == 2
-    wait_for("cp01 is back", lambda: {ask()[1] for _ in range(6)} == {"cp01", "worker01"}, 30)
+    wait_for("web1 is back", lambda: {ask()[1] for _ in range(6)} == {"web1", "web2"}, 30)
     kept = machine(holder).check_output("cat /var/lib/haproxy/ha_lb-set-aside")
-    assert "cp01" not in kept
+    assert "web1" not in kept
 
 
 def test_a_session_outlives_reloads() -> None:
