@@ -48,12 +48,46 @@ def layer(world):
     return run
 
 
+def image_name(world, tmp_path):
+    """What the file of the image is called, by its suite and its inputs. Writes a manifest too."""
+    learn = [
+        {
+            "ansible.builtin.import_role": {
+                "name": "virtual.datacenter.base_image",
+                "tasks_from": "inputs",
+            }
+        },
+        {
+            "ansible.builtin.copy": {
+                "content": "{{ base_image_suite }}-{{ base_image_key }}",
+                "dest": str(tmp_path / "key"),
+                "mode": "0600",
+            }
+        },
+        {
+            "ansible.builtin.copy": {
+                "content": "{{ {'inputs': base_image_inputs} | to_json }}",
+                "dest": str(tmp_path / "manifest"),
+                "mode": "0600",
+            }
+        },
+    ]
+    playbook = tmp_path / "key.yml"
+    playbook.write_text(
+        json.dumps([{"hosts": "machine_hosts", "gather_facts": False, "tasks": learn}]),
+        encoding="utf-8",
+    )
+    process = world.start_playbook(f"--inventory={SMALL}", str(playbook))
+    output, _none = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return (tmp_path / "key").read_text(encoding="utf-8")
+
+
 def test_machines_are_clones_of_an_image_that_was_made(world, layer, tmp_path):
     layer("preflight")
     assert not (world.folder / "state").exists()
     layer("machines", "--limit=all:!gate01")
-    # Images of other inputs may lie there too.
-    image = max(CACHE.glob("base-image-trixie-*.json"), key=lambda path: path.stat().st_mtime)
+    image = CACHE / f"base-image-{image_name(world, tmp_path)}.json"
     manifest = json.loads(image.read_text(encoding="utf-8"))
     packages = {package["name"] for package in manifest["packages"]}
     assert {"cloud-init", "linux-image-amd64", "lvm2", "openssh-server"} <= packages
@@ -93,37 +127,8 @@ def test_machines_are_clones_of_an_image_that_was_made(world, layer, tmp_path):
 
 def test_site_has_a_builder_make_the_image_and_takes_it(world, layer, tmp_path, boot_disk):
     """On a host that is no Debian. The file counts by its name, which is that of the inputs."""
-    learn = [
-        {
-            "ansible.builtin.import_role": {
-                "name": "virtual.datacenter.base_image",
-                "tasks_from": "inputs",
-            }
-        },
-        {
-            "ansible.builtin.copy": {
-                "content": "{{ base_image_suite }}-{{ base_image_key }}",
-                "dest": str(tmp_path / "key"),
-                "mode": "0600",
-            }
-        },
-        {
-            "ansible.builtin.copy": {
-                "content": "{{ {'inputs': base_image_inputs} | to_json }}",
-                "dest": str(tmp_path / "manifest"),
-                "mode": "0600",
-            }
-        },
-    ]
-    playbook = tmp_path / "key.yml"
-    playbook.write_text(
-        json.dumps([{"hosts": "machine_hosts", "gather_facts": False, "tasks": learn}]),
-        encoding="utf-8",
-    )
-    process = world.start_playbook(f"--inventory={SMALL}", str(playbook))
-    output, _none = process.communicate(timeout=300)
-    assert process.returncode == 0, output
-    raw, name = tmp_path / "boot.raw", (tmp_path / "key").read_text(encoding="utf-8")
+    name = image_name(world, tmp_path)
+    raw = tmp_path / "boot.raw"
     raw.write_bytes(boot_disk)
     cache = tmp_path / "cache"
     cache.mkdir()
