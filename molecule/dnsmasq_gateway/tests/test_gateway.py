@@ -100,7 +100,7 @@ def test_services_run_and_come_back(gateway: Host, service: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "interface", "address"),
-    [("desk1", "edge", "10.70.1.11"), ("server1", "control", "192.0.2.11")],
+    [("desk1", "edge", "10.70.1.11"), ("server1", "control", "10.70.2.11")],
 )
 def test_known_machines_get_their_address_by_dhcp(name: str, interface: str, address: str) -> None:
     host = machine(name)
@@ -151,15 +151,15 @@ def test_the_address_of_an_unknown_machine_does(gateway: Host) -> None:
 
 @pytest.mark.parametrize(
     ("asking", "server"),
-    [("desk1", "10.70.1.1"), ("server1", "192.0.2.1"), ("router1", "127.0.0.1")],
+    [("desk1", "10.70.1.1"), ("server1", "10.70.2.1"), ("router1", "127.0.0.1")],
 )
 @pytest.mark.parametrize(
     ("name", "address"),
     [
         ("desk1.example.internal", "10.70.1.11"),
-        ("server1.example.internal", "192.0.2.11"),
+        ("server1.example.internal", "10.70.2.11"),
         ("api.example.internal", "10.70.1.10"),
-        ("mirror.example.internal", "192.0.2.99"),
+        ("mirror.example.internal", "10.70.2.99"),
     ],
 )
 def test_names_forward_and_reverse(asking: str, server: str, name: str, address: str) -> None:
@@ -173,20 +173,20 @@ def test_names_forward_and_reverse(asking: str, server: str, name: str, address:
     [
         ("shop.apps.example.internal", "10.70.1.20"),
         ("www.example.internal", "desk1.example.internal.\n10.70.1.11"),
-        ("way-in.example.internal", "router1.example.internal.\n192.0.2.1"),
+        ("way-in.example.internal", "router1.example.internal.\n10.70.2.1"),
         ("SRV _http._tcp.example.internal", "1 5 8080 mirror.example.internal."),
         ("TXT note.example.internal", '"a,b; c"'),
     ],
 )
 def test_further_records(server1: Host, question: str, answer: str) -> None:
-    assert server1.check_output(f"dig +short {question} @192.0.2.1") == answer
+    assert server1.check_output(f"dig +short {question} @10.70.2.1") == answer
 
 
 def test_the_gateway_is_known_by_the_address_of_ones_own_segment(
     desk1: Host, server1: Host
 ) -> None:
     assert desk1.check_output("dig +short router1.example.internal") == "10.70.1.1"
-    assert server1.check_output("dig +short router1.example.internal") == "192.0.2.1"
+    assert server1.check_output("dig +short router1.example.internal") == "10.70.2.1"
 
 
 def test_other_names_are_asked_upstream(server1: Host) -> None:
@@ -195,8 +195,8 @@ def test_other_names_are_asked_upstream(server1: Host) -> None:
 
 def test_local_names_and_addresses_are_not(server1: Host) -> None:
     log = Path(f"/var/lib/virtual.datacenter/{NAME}/run/dnsmasq.log")
-    for question in ("nobody.example.internal", "-x 192.0.2.77"):
-        assert "NXDOMAIN" in server1.check_output(f"dig {question} @192.0.2.1")
+    for question in ("nobody.example.internal", "-x 10.70.2.77"):
+        assert "NXDOMAIN" in server1.check_output(f"dig {question} @10.70.2.1")
     asked = log.read_text(encoding="utf-8")
     assert "upstream.test" in asked
     assert "nobody" not in asked
@@ -234,7 +234,7 @@ def test_a_connection_survives_new_rules(
 
 
 def test_segments_reach_what_they_may(desk1: Host) -> None:
-    assert connects(desk1, "192.0.2.11", 22)
+    assert connects(desk1, "10.70.2.11", 22)
 
 
 def test_segments_do_not_reach_the_rest(server1: Host, gateway: Host) -> None:
@@ -255,15 +255,15 @@ def test_a_machine_does_not_speak_for_another(desk1: Host, gateway: Host) -> Non
     """It sends with an address of another segment, to one that it may reach otherwise."""
     dropped = "nft list chain inet dnsmasq_gateway sources | grep 'of no machine of edge'"
     before = gateway.check_output(dropped).split("packets ")[1].split()[0]
-    desk1.check_output("ip address add 192.0.2.77/32 dev edge")
+    desk1.check_output("ip address add 10.70.2.77/32 dev edge")
     try:
         desk1.check_output(
             "python3 -c %s",
-            "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('192.0.2.77', 0));"
-            "s.sendto(b'', ('192.0.2.11', 9))",
+            "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('10.70.2.77', 0));"
+            "s.sendto(b'', ('10.70.2.11', 9))",
         )
     finally:
-        desk1.check_output("ip address delete 192.0.2.77/32 dev edge")
+        desk1.check_output("ip address delete 10.70.2.77/32 dev edge")
     after = gateway.check_output(dropped).split("packets ")[1].split()[0]
     assert int(after) == int(before) + 1
 
@@ -339,5 +339,5 @@ def test_the_files_pass_their_own_checks(gateway: Host) -> None:
 def test_names_are_served_to_the_segments_only(gateway: Host) -> None:
     sockets = gateway.check_output("ss -Hltun 'sport = :53'").splitlines()
     listening = {line.split()[4].rsplit(":", 1)[0].partition("%")[0] for line in sockets}
-    assert {"10.70.1.1", "192.0.2.1", "127.0.0.1"} <= listening
+    assert {"10.70.1.1", "10.70.2.1", "127.0.0.1"} <= listening
     assert not listening & {GATEWAY_OUTSIDE, "0.0.0.0", "*"}

@@ -19,7 +19,7 @@ from testinfra.host import Host
 ROOT = Path(__file__).resolve().parents[3]
 UNIT = "dnsmasq-gateway-firewall"
 FORBIDDEN = ("10.70.1.11", 22)
-ALLOWED = ("192.0.2.11", 22)
+ALLOWED = ("10.70.2.11", 22)
 CHAIN = "chain inet dnsmasq_gateway forward"
 HANDLE = f"$(nft --handle list {CHAIN} | sed -n '/@allowed/s/.*handle //p')"
 

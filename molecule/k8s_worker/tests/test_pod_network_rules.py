@@ -50,7 +50,7 @@ def converge() -> str:
     [
         "iptables --table nat --delete POSTROUTING --jump POD-NETWORK",
         "iptables --table nat --delete POD-NETWORK 4",
-        "ip link delete pods0; ip link add pods0 type vxlan id 77 dstport 8472 local 192.0.2.41",
+        "ip link delete pods0; ip link add pods0 type vxlan id 77 dstport 8472 local 10.70.2.41",
     ],
     ids=["jump", "rule", "device"],
 )
@@ -61,7 +61,7 @@ def test_a_run_puts_right_what_somebody_did(node: Host, harm: str) -> None:
     node.check_output(harm)
     assert converge() == "changed=1"
     assert rules(node) == before
-    assert "vxlan id 1 local 192.0.2.41" in node.check_output("ip -details link show pods0")
+    assert "vxlan id 1 local 10.70.2.41" in node.check_output("ip -details link show pods0")
 
 
 def test_the_rules_come_back_with_nftables(node: Host) -> None:
