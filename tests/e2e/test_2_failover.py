@@ -114,7 +114,7 @@ def assert_status_tells_it(dead: str, holder_now: str) -> None:
     assert page["state"] == "failed"
     machines = {machine["name"]: machine for machine in page["machines"]}
     assert [name for name, machine in machines.items() if not machine["answers"]] == [dead]
-    assert page["floating_ip"]["held_by"] == [holder_now]
+    assert [item["held_by"] for item in page["floating_ips"]] == [[holder_now]]
     assert sum(machine["node_ready"] is True for machine in machines.values()) == 5
     assert len(machines["gate01"]["leases"]) == 7
     assert machines["gate01"]["services"]["dnsmasq-gateway-firewall"] == "active"
