@@ -41,7 +41,7 @@ e2e: host tools
 second_leg: host tools
 	tests/tools/second_leg
 chaos: host tools
-	FAULT_ROUNDS=50 .venv/bin/python -m pytest --numprocesses=2 -k "is_killed or random_moment" tests/integration
+	FAULT_ROUNDS=50 .venv/bin/python -m pytest --numprocesses=2 -k "is_killed or random_moment or has_a_builder" tests/integration
 	.venv/bin/python -m pytest -rP tests/chaos
 	FAULT_ROUNDS=20 tests/tools/molecule base_lvm
 nightly: host tools

@@ -29,8 +29,8 @@ PROMISES = {
         "test_machines_are_clones_of_an_image_that_was_made"
     ),
     "a builder VM makes it, of a Debian cloud image that you name with its checksum": (
-        "tests/integration/virtualbox/test_from_nothing.py::"
-        "test_site_has_a_builder_make_the_image_and_takes_it"
+        "tests/integration/virtualbox/test_virtualbox_base_image.py::"
+        "test_the_disk_becomes_the_base_medium_and_the_builder_goes"
     ),
     "makes eight machines and ends with a verified cluster and a summary": (
         "tests/e2e/test_1_site.py::"
