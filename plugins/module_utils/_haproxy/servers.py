@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-import csv
-import os
-import socket
-import tempfile
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, wait
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, files, wait
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
+from ansible_collections.virtual.datacenter.plugins.module_utils._haproxy import runtime
 
 ASK_SECONDS = 10
-PIECE_BYTES = 65536
 POLL_SECONDS = 0.5
 HEADER = 2
 # Bits of srv_admin_state that an operator sets.
@@ -52,7 +48,7 @@ class Plan:
 
 
 class Socket:
-    """Each command on a connection of its own, as haproxy wants it."""
+    """A socket of a haproxy, which may not run."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -60,12 +56,7 @@ class Socket:
     def ask(self, command: str) -> str | None:
         """What haproxy answers; None if none runs."""
         try:
-            with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(ASK_SECONDS)
-                client.connect(self.path)
-                client.sendall(f"{command}\n".encode())
-                pieces = iter(lambda: client.recv(PIECE_BYTES), b"")
-                return b"".join(pieces).decode("utf-8", "replace")
+            return runtime.ask(self.path, command, ASK_SECONDS)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         except OSError as error:
@@ -94,11 +85,9 @@ def parse_states(text: str) -> tuple[list[str], list[Server]]:
 
 def parse_sessions(text: str) -> dict[tuple[str, str], int]:
     """How many sessions each server has now, of `show stat`."""
-    rows = csv.DictReader(text.lstrip("# ").splitlines())
     return {
         (row["pxname"], row["svname"]): int(row["scur"] or 0) + int(row["qcur"] or 0)
-        for row in rows
-        if row.get("type") == "2"
+        for row in runtime.server_rows(text)
     }
 
 
@@ -166,13 +155,8 @@ class Task(change.Task):
         aside = [server for server in servers if server.set_aside]
         if not path or _written(path) == {(s.backend, s.name, s.admin) for s in aside}:
             return
-        text = "".join(f"{line}\n" for line in [*header, *(server.line for server in aside)])
-        # A haproxy that starts meanwhile reads all of the old file, or all of the new one.
-        handle, name = tempfile.mkstemp(dir=os.path.dirname(path))
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        lines = [*header, *(server.line for server in aside)]
+        files.write(path, "".join(f"{line}\n" for line in lines))
 
 
 def _written(path: str) -> set[tuple[str, str, int]] | None:

@@ -9,20 +9,18 @@ import base64
 import glob
 import os
 import re
-import socket
 import time
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import command
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
+from ansible_collections.virtual.datacenter.plugins.module_utils._haproxy import runtime
 from ansible_collections.virtual.datacenter.plugins.module_utils._health import parse
 
 DAY_SECONDS = 86400
 ASK_SECONDS = 20
 # In a kubeconfig.
 CERTIFICATE_DATA = re.compile(r"client-certificate-data:\s*([A-Za-z0-9+/=]+)")
-# How much of a socket's answer is read at once.
-PIECE_BYTES = 65536
 
 
 class Look:
@@ -128,12 +126,7 @@ class Look:
     def servers(self, path: str) -> list[dict[str, str]]:
         """The servers behind a haproxy, asked by its socket."""
         try:
-            with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(ASK_SECONDS)
-                client.connect(path)
-                client.sendall(b"show stat\n")
-                pieces = iter(lambda: client.recv(PIECE_BYTES), b"")
-                return parse.servers(b"".join(pieces).decode("utf-8", "replace"))
+            return parse.servers(runtime.ask(path, "show stat", ASK_SECONDS))
         except OSError as error:
             self.problems.append(f"haproxy does not answer at {path}: {error.strerror or error}")
             return []

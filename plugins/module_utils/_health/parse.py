@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import calendar
-import csv
 import json
 import time
 import typing as t
+
+from ansible_collections.virtual.datacenter.plugins.module_utils._haproxy import runtime
 
 
 def units(text: str) -> list[dict[str, str]]:
@@ -89,7 +90,6 @@ def leases(text: str) -> list[dict[str, t.Any]]:
 
 def servers(text: str) -> list[dict[str, str]]:
     """The servers behind each frontend, of haproxy's `show stat`."""
-    rows = csv.DictReader(text.lstrip("# ").splitlines())
     return [
         {
             "backend": row["pxname"],
@@ -97,6 +97,5 @@ def servers(text: str) -> list[dict[str, str]]:
             "status": row["status"],
             "check": row.get("last_chk") or row.get("check_status") or "",
         }
-        for row in rows
-        if row.get("svname") not in ("FRONTEND", "BACKEND") and row.get("type") == "2"
+        for row in runtime.server_rows(text)
     ]
