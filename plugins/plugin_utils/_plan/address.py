@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.dns_records import (
+    dns_records,
+)
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.floating_ips import (
     floating_ips,
     taken_addresses,
@@ -23,13 +26,12 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.machines 
 )
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Plan
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import Problems
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.published_ports import (
+    published_ports,
+)
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.segments import (
     check_ranges,
     read_segments,
-)
-from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.services import (
-    dns_records,
-    published_ports,
 )
 
 

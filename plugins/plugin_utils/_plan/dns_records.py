@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The names that the gateway answers beside those of machines, and ports that lead to services."""
+"""The names that the gateway answers besides those of machines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.floating_ips import API
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import (
     FloatingIp,
     Machine,
@@ -20,7 +19,6 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems 
 )
 
 RECORDS = "datacenter_dns_records"
-PORTS = "datacenter_published_ports"
 _LABELS = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*"
 # What each type of record is called, and what it says.
 NAMES = {
@@ -32,9 +30,6 @@ NAMES = {
 TARGET = re.compile(rf"{_LABELS}\.?\Z")
 # Quotes and backslashes end a string of dnsmasq.
 TEXT = re.compile(r'[^"\\]{1,255}\Z')
-PORT_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
-# Ports that the gateway itself has on its uplink.
-GATEWAY_PORTS = {22: "the gateway's SSH", 6443: "the Kubernetes API"}
 
 
 def _value(record: dict[str, Any], known: set[str], where: str, problems: Problems) -> bool:
@@ -117,64 +112,4 @@ def dns_records(
         _numbers(record, where, problems)
         if good:
             found.append(record)
-    return found
-
-
-def _target(
-    to: str, floating: Mapping[str, FloatingIp], machines: Mapping[str, Machine]
-) -> str | None:
-    if to in floating:
-        return floating[to].address
-    return machines[to].address if to in machines else None
-
-
-def published_ports(
-    config: dict[str, Any],
-    floating: Mapping[str, FloatingIp],
-    machines: Mapping[str, Machine],
-    problems: Problems,
-) -> list[dict[str, Any]]:
-    """Ports of the host that lead to an address behind the gateway."""
-    taken = dict(config.get("host_ports", {}))
-    known = [*floating, *(name for name, machine in machines.items() if machine.address)]
-    found: list[dict[str, Any]] = []
-    for port in config.get("published_ports", []):
-        name, number = port["name"], port["port"]
-        where = f"{name} in {PORTS}"
-        if not PORT_NAME.match(name) or name in ("ssh", API) or name in [p["name"] for p in found]:
-            problems.add(
-                "A published port has a name of its own, of up to 31 lower-case letters, digits and"
-                " hyphens, other than ssh and api",
-                f"found {shown(name)}",
-                f"name of {shown(name)} in {PORTS}",
-            )
-        for key in ("port", "to_port"):
-            if not 1 <= port.get(key, number) <= 65535:
-                problems.add(
-                    "A port is a number from 1 to 65535", f"found {port[key]}", f"{key} of {where}"
-                )
-        owner = taken.get(number) or GATEWAY_PORTS.get(number)
-        if owner:
-            problems.add(
-                "A published port is free on the host and on the gateway",
-                f"{number} is that of {owner}",
-                f"port of {where}",
-            )
-        taken[number] = name
-        address = _target(port["to"], floating, machines)
-        if address is None:
-            problems.add(
-                "A published port leads to a floating IP or to a machine with an address",
-                f"{shown(port['to'])} is none of {', '.join(known) or 'nothing'}",
-                f"to of {where}",
-            )
-            continue
-        found.append(
-            {
-                "name": name,
-                "port": number,
-                "to_address": address,
-                "to_port": port.get("to_port") or number,
-            }
-        )
     return found
