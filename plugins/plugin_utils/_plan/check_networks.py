@@ -126,8 +126,7 @@ def _pods(network: netaddr.IPNetwork, said: Said, problems: Problems) -> None:
 def check_ports(said: Said, problems: Problems) -> None:
     names = [n for n in ("datacenter_ssh_port", "datacenter_api_port") if said.right(n)]
     for name in names:
-        if not 1 <= said.options[name] <= 65535:
-            problems.add("A port is a number from 1 to 65535", f"found {said.options[name]}", name)
+        problems.port(said.options[name], name)
     if len(names) == 2 and said.options[names[0]] == said.options[names[1]]:
         problems.add(
             "The gateway's SSH and the Kubernetes API have a port each on the host",

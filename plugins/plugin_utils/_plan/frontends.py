@@ -44,13 +44,6 @@ def of_api(machines: Places) -> dict[str, Any]:
     }
 
 
-def _port(value: int, what: str, where: str, problems: Problems) -> bool:
-    if not 1 <= value <= 65535:
-        problems.add(f"{what} is a number from 1 to 65535", f"found {value}", where)
-        return False
-    return True
-
-
 def _of_group(name: str, config: dict[str, Any]) -> list[str]:
     return [item["name"] for item in config["machines"] if name in item["groups"]]
 
@@ -129,6 +122,28 @@ def _floating_ip(
     return floating[name]
 
 
+def _take_ports(
+    frontend: dict[str, Any],
+    taken: dict[tuple[str, int], str],
+    placed: bool,
+    problems: Problems,
+) -> None:
+    """The ports that a frontend listens on, of its floating IP. `taken` says who has them already."""
+    name, floating_ip = frontend["name"], frontend["floating_ip"]
+    ports = {"bind_port": frontend["bind_port"]}
+    if frontend.get("redirect_http_port"):
+        ports["redirect_http_port"] = frontend["redirect_http_port"]
+    for option, port in ports.items():
+        where = f"{option} of {name} in {OPTION}"
+        if problems.port(port, where) and placed and (floating_ip, port) in taken:
+            problems.add(
+                "Every frontend has a port of its floating IP for itself",
+                f"{port} of {floating_ip} is of both {taken[floating_ip, port]} and {name}",
+                where,
+            )
+        taken.setdefault((floating_ip, port), name)
+
+
 def frontends(
     config: dict[str, Any],
     floating: Mapping[str, FloatingIp],
@@ -160,27 +175,14 @@ def frontends(
         if name in [item["name"] for item in found]:
             problems.add("Every frontend has a name of its own", f"{name} is there twice", OPTION)
         home = _floating_ip(frontend, floating, problems)
-        for option in ("bind_port", "redirect_http_port"):
-            port = frontend.get(option) or 0
-            if option == "redirect_http_port" and port == 0:
-                continue
-            place = (frontend["floating_ip"], port)
-            good = _port(port, "A port", f"{option} of {where}", problems)
-            if good and home is not None and place in taken:
-                problems.add(
-                    "Every frontend has a port of its floating IP for itself",
-                    f"{port} of {place[0]} is of both {taken[place]} and {name}",
-                    f"{option} of {where}",
-                )
-            taken.setdefault(place, name)
+        _take_ports(frontend, taken, home is not None, problems)
         servers = []
         for backend in frontend["backends"]:
-            _port(backend["port"], "The port of a backend", f"backends of {where}", problems)
+            problems.port(backend["port"], f"backends of {where}", "The port of a backend")
             servers += list(_servers(backend, where, config, machines, problems))
         if not frontend["backends"]:
             problems.add("A frontend has a backend", "the list is empty", f"backends of {where}")
-        doubled = {server["name"] for server in servers}
-        if len(doubled) != len(servers):
+        if len({server["name"] for server in servers}) != len(servers):
             problems.add(
                 f"Every server behind {where} is there once",
                 f"found {', '.join(server['name'] for server in servers)}",

@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 
 LONGEST = 80
+HIGHEST_PORT = 65535
 
 
 def shown(value: Any) -> str:
@@ -62,6 +63,13 @@ class Problems:
         except (netaddr.AddrFormatError, ValueError):
             self.add(f"{option} must be an IPv4 address", f"found {shown(value)}", option)
             return None
+
+    def port(self, value: int, option: str, what: str = "A port") -> bool:
+        """Whether the number is that of a port; if not, that is a problem."""
+        if 1 <= value <= HIGHEST_PORT:
+            return True
+        self.add(f"{what} is a number from 1 to {HIGHEST_PORT}", f"found {value}", option)
+        return False
 
 
 def overlap(one: netaddr.IPNetwork, other: netaddr.IPNetwork) -> bool:

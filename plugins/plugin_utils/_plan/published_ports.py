@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.floating_ips import API
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.frontends import API_PORT
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import (
     FloatingIp,
     Machine,
@@ -22,7 +23,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems 
 PORTS = "datacenter_published_ports"
 PORT_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 # Ports that the gateway itself has on its uplink.
-GATEWAY_PORTS = {22: "the gateway's SSH", 6443: "the Kubernetes API"}
+GATEWAY_PORTS = {22: "the gateway's SSH", API_PORT: "the Kubernetes API"}
 
 
 def _target(
@@ -54,10 +55,7 @@ def published_ports(
                 f"name of {shown(name)} in {PORTS}",
             )
         for key in ("port", "to_port"):
-            if not 1 <= port.get(key, number) <= 65535:
-                problems.add(
-                    "A port is a number from 1 to 65535", f"found {port[key]}", f"{key} of {where}"
-                )
+            problems.port(port.get(key, number), f"{key} of {where}")
         owner = taken.get(number) or GATEWAY_PORTS.get(number)
         if owner:
             problems.add(

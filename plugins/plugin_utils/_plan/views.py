@@ -11,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.floating_ips import API
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.frontends import API_PORT
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Plan
-
-API_PORT = 6443
 
 
 def _port_forwards(plan: Plan) -> list[dict[str, Any]]:
     """What leads from the gateway's uplink to what is behind it."""
-    api = plan.floating_ips.get("api")
+    api = plan.floating_ips.get(API)
     if api is None:
         return plan.published_ports
-    first = {"name": "api", "port": API_PORT, "to_address": api.address, "to_port": API_PORT}
+    first = {"name": API, "port": API_PORT, "to_address": api.address, "to_port": API_PORT}
     return [first, *plan.published_ports]
 
 
@@ -34,7 +34,7 @@ def host_ports(data: Mapping[str, Any], ssh_port: int, api_port: int) -> list[di
         *(
             {
                 "name": port["name"],
-                "host_port": api_port if port["name"] == "api" else port["port"],
+                "host_port": api_port if port["name"] == API else port["port"],
                 "guest_port": port["port"],
             }
             for port in _port_forwards(plan)
