@@ -128,7 +128,7 @@ def _take_ports(
     placed: bool,
     problems: Problems,
 ) -> None:
-    """The ports that a frontend listens on, of its floating IP. `taken` says who has them already."""
+    """The ports of its floating IP that a frontend listens on, noted in `taken` with its name."""
     name, floating_ip = frontend["name"], frontend["floating_ip"]
     ports = {"bind_port": frontend["bind_port"]}
     if frontend.get("redirect_http_port"):
