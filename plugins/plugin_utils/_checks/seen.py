@@ -86,9 +86,9 @@ class Seen:
         }
         # The objects of the API, None where it was not asked or did not answer. Its complaint is
         # empty if it answered, None if it was not asked.
-        asked = [found for key in ("nodes_found", "pods_found") if (found := data.get(key))]
-        if self.planned and not self.control_planes:
-            asked = []
+        with_api = self.control_planes or not self.planned
+        questions = ("nodes_found", "pods_found") if with_api else ()
+        asked = [found for key in questions if (found := data.get(key))]
         self.api_complaint: str | None = complaint(asked) if asked else None
         nodes = objects(data.get("nodes_found"))
         self.found_nodes = None if nodes is None else list(map(membership.parse_node, nodes))
