@@ -17,7 +17,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._load_balancer.
 
 
 class FilterModule:
-    """Filters of the options of load balancers."""
+    """Filters that fill in and check the options of the role ha_lb."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {"haproxy_frontends": frontends, "load_balancer_problems": problems_of}

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes one server behind haproxy out of use, or gives it back, by haproxy's socket."""
+"""Drains a server behind a running haproxy, or makes it ready again."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Seen:
         # The machines of the plan, by name; in the order of the inventory.
         self.planned: dict[str, Any] = dict(plan.get("machines") or {})
         self.gateway: str = plan.get("gateway") or ""
-        # Address to name. Without load balancers nobody holds any.
+        # Names of planned floating IPs by their addresses; none where there are no load balancers.
         planned = (plan.get("floating_ips") or {}).values() if self.of_role("load_balancer") else ()
         self.floating_names: dict[str, str] = {item["address"]: item["name"] for item in planned}
         self.floating_ips: list[str] = list(data.get("floating_ips") or self.floating_names)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with the options of load balancers, that a specification of types cannot say."""
+"""Checks of the options of the role ha_lb that go beyond their types."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def _backends(item: Mapping[str, Any], where: str, problems: Problems) -> None:
 def check_ports(
     found: Iterable[Mapping[str, Any]], given: Mapping[str, Any], problems: Problems
 ) -> None:
-    """Two listeners of one port are refused: the kernel would give each half of the clients."""
+    """Refuse two listeners on one address and port: the kernel would share clients among them."""
     own = next((n["address"] for n in given["nodes"] if n["name"] == given["node_name"]), "")
     binds: list[Bind] = []
     for item in found:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with the files of the controller that load balancers are given."""
+"""Checks of keys and certificates on the controller that the role ha_lb copies to nodes."""
 
 from __future__ import annotations
 

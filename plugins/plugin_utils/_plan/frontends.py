@@ -151,7 +151,7 @@ def frontends(
     machines: Places,
     problems: Problems,
 ) -> list[dict[str, Any]]:
-    """The frontends in the form of the role ha_lb, with a server for each machine behind them."""
+    """All frontends as options of the role ha_lb; a group of machines becomes one server each."""
     planes = any(machine.role == "control_plane" for machine in machines.values())
     found = [of_api(machines)] if planes and API in floating else []
     taken = {(item["floating_ip"], item["bind_port"]): item["name"] for item in found}

@@ -63,7 +63,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class FloatingIp:
-    """An address that one load balancer holds, the one that it prefers if it can."""
+    """An address that one load balancer holds at a time; `prefer` names the one to begin on."""
 
     name: str
     fqdn: str
