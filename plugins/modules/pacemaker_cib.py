@@ -165,9 +165,20 @@ options:
         type: str
         required: true
       node:
-        description: The node's name in the cluster.
+        description: The node's name in the cluster. Give it, or an attribute.
         type: str
-        required: true
+      attribute:
+        description: The name of an attribute of nodes. The score holds on those where its value fits.
+        type: str
+      operation:
+        description: How a node's value is compared with O(locations[].value).
+        type: str
+        choices: [lt, gt, lte, gte]
+        default: gt
+      value:
+        description: The number that the attribute is compared with.
+        type: int
+        default: 0
       score:
         description: How much it likes the node; C(-INFINITY) means never.
         type: str
@@ -348,7 +359,18 @@ def argument_spec() -> dict[str, t.Any]:
             },
             symmetrical={"type": "bool", "default": True},
         ),
-        "locations": entries(resource=word, node=word, score=word),
+        "locations": entries(
+            resource=word,
+            node={"type": "str"},
+            attribute={"type": "str"},
+            operation={
+                "type": "str",
+                "choices": ["lt", "gt", "lte", "gte"],
+                "default": "gt",
+            },
+            value={"type": "int", "default": 0},
+            score=word,
+        ),
         "prune_prefix": {"type": "str"},
     }
 

@@ -216,6 +216,13 @@ def test_both_nodes_are_members_with_quorum(node: Host) -> None:
         assert f" {name}" in said
 
 
+def test_corosync_runs_before_others(node: Host) -> None:
+    if Path("/sys/fs/cgroup/cpu/cpu.rt_runtime_us").exists():
+        process = node.check_output("pidof corosync")
+        assert "SCHED_RR" in node.check_output(f"chrt --pid {process}")
+    assert node.check_output("corosync-cmapctl -g runtime.config.totem.token").endswith("= 500")
+
+
 def test_cluster_traffic_is_encrypted(node: Host) -> None:
     settings = node.check_output("corosync-cmapctl totem.")
     assert "totem.transport (str) = knet" in settings
@@ -433,14 +440,63 @@ def test_an_address_that_the_network_daemon_drops_comes_back() -> None:
     print(f"\ngap when systemd-networkd restarts: {client.gap():.1f} s")
 
 
-def test_the_address_leaves_a_node_whose_haproxy_died() -> None:
+def test_a_haproxy_that_dies_is_back_in_place() -> None:
     (before,) = holders()
     with Client() as client:
         machine(before).check_output("pkill -9 haproxy")
-        wait_for("the address moves", lambda: holders() not in ([], [before]), 30)
-    print(f"\ngap when haproxy dies: {client.gap():.1f} s")
+    print(f"\ngap when haproxy dies: {client.gap():.1f} s, lost {len(client.losses)}")
+    assert holders() == [before]
+    assert crm_mon().findall("failures/failure") == []
+
+
+@pytest.mark.parametrize(
+    ("what", "hurt", "heal"),
+    [
+        ("haproxy hangs", "pkill -STOP haproxy", "true"),
+        (
+            "haproxy dies and has no configuration any more",
+            "mv /etc/haproxy/haproxy.cfg /root/ && pkill -9 haproxy",
+            "mv /root/haproxy.cfg /etc/haproxy/",
+        ),
+        (
+            "haproxy reaches no backend",
+            "ip route add unreachable 10.70.2.0/24",
+            "ip route del unreachable 10.70.2.0/24",
+        ),
+    ],
+)
+def test_the_address_leaves_a_node_whose(what: str, hurt: str, heal: str) -> None:
+    (before,) = holders()
+    try:
+        with Client() as client:
+            machine(before).check_output(hurt)
+            wait_for("the address moves", lambda: holders() not in ([], [before]), 30)
+            wait_for("it answers", client.steady)
+    finally:
+        machine(before).check_output(heal)
+    print(f"\ngap when {what}: {client.gap():.1f} s")
     wait_for("haproxy is tried again and the failure forgotten", settled, 90)
-    assert before not in holders()
+    assert before not in holders(), "the address moved back"
+
+
+def test_no_address_moves_when_no_backend_is_up_anywhere() -> None:
+    before = holders()
+    servers = [machine(name) for name in ("web1", "web2")]
+    try:
+        for server in servers:
+            server.check_output("systemctl stop backend")
+        attribute = "attrd_updater --query --all --name ha_lb_frontends_down"
+        wait_for(
+            "both say so",
+            lambda: machine(NODES[0]).run(attribute).stdout.count('value="1"') == 2,
+        )
+        time.sleep(3)
+        assert holders() == before
+    finally:
+        for server in servers:
+            server.check_output("systemctl start backend")
+    wait_for("both are back", lambda: {ask()[1] for _ in range(6)} == {"web1", "web2"}, 30)
+    assert holders() == before
 
 
 def test_a_node_may_be_set_aside() -> None:

@@ -12,6 +12,10 @@ import os
 ROOT = "/sys/fs/cgroup"
 OURS = "virtual.datacenter"
 NEEDED = frozenset({"cpu", "memory", "pids"})
+# The real-time threads of a machine (corosync has some) may use a twentieth of each processor; the
+# short period bounds how long they wait for more.
+REALTIME_PERIOD_US = 100000
+REALTIME_US = 5000
 
 
 def path(datacenter: str, machine: str | None = None) -> str:
@@ -41,6 +45,57 @@ def hierarchies(root: str = ROOT) -> list[str]:
         return [os.path.join(root, name) for name in sorted(os.listdir(root))]
     except OSError:
         return []
+
+
+def give_realtime(relative: str, root: str = ROOT) -> bool:
+    """Give a started machine's groups a real-time budget; whether it has one now.
+
+    A kernel with CONFIG_RT_GROUP_SCHED begins groups of version 1 without one, and then refuses
+    real-time priority to whoever is in them. Other kernels know no budget: there it is no matter.
+    A budget holds those of the groups below it.
+    """
+    directory = os.path.join(root, "cpu")
+    if not os.path.exists(os.path.join(directory, "cpu.rt_runtime_us")):
+        return True
+    chain = []
+    for part in relative.split("/"):
+        directory = os.path.join(directory, part)
+        chain.append(directory)
+    try:
+        budgets = [REALTIME_US]
+        for parent, child in zip(chain[-2::-1], chain[::-1]):
+            others = sum(_realtime(group) for group in _groups(parent) if group != child)
+            budgets.insert(0, others + budgets[0])
+        for group, budget in zip(chain, budgets):
+            _set_realtime(group, budget)
+        for group in _groups(chain[-1]):
+            # Beside it is the group of LXC's monitor.
+            if os.path.basename(group).startswith("lxc.payload"):
+                _set_realtime(group, REALTIME_US)
+    except OSError:
+        # The host has given its budget to others: the machine runs, as it does without one.
+        return False
+    return True
+
+
+def _groups(directory: str) -> list[str]:
+    return [entry.path for entry in os.scandir(directory) if entry.is_dir()]
+
+
+def _realtime(group: str) -> int:
+    """Microseconds of each period of ours."""
+    values = []
+    for name in ("runtime", "period"):
+        with open(os.path.join(group, f"cpu.rt_{name}_us"), encoding="utf-8") as file:
+            values.append(int(file.read()))
+    runtime, period = values
+    return -(-max(runtime, 0) * REALTIME_PERIOD_US // period)
+
+
+def _set_realtime(group: str, microseconds: int) -> None:
+    for name, value in (("period", REALTIME_PERIOD_US), ("runtime", microseconds)):
+        with open(os.path.join(group, f"cpu.rt_{name}_us"), "w", encoding="utf-8") as file:
+            file.write(str(value))
 
 
 def remove(relative: str, root: str = ROOT) -> None:

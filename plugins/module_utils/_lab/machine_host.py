@@ -225,6 +225,7 @@ class LabMachine:
                 error_code="START_FAILED",
                 log=lines[:20],
             ) from error
+        cgroups.give_realtime(self.group)
 
     def _touch_apt_stamp(self) -> None:
         """The image's package lists are those of its own repository: they are never out of date."""

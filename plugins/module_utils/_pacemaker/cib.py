@@ -77,11 +77,8 @@ class Cib:
             result.resources[resource.id] = resource
         for element in self.configuration.findall("constraints/*"):
             if element.tag in model.CONSTRAINT_KINDS:
-                attributes = model.constraint_attributes(element.attrib)
-                if len(element):
-                    attributes["rules"] = str(len(element))
-                identity = element.get("id", "")
-                result.constraints[identity] = model.Constraint(identity, element.tag, attributes)
+                constraint = self._read_constraint(element)
+                result.constraints[constraint.id] = constraint
         return result
 
     def version(self) -> tuple[int, ...]:
@@ -101,6 +98,18 @@ class Cib:
             meta=self._read_set(element, "meta_attributes"),
             operations=[model.operation(op.attrib) for op in element.findall("operations/op")],
         )
+
+    @staticmethod
+    def _read_constraint(element: ET.Element) -> model.Constraint:
+        attributes = model.constraint_attributes(element.attrib)
+        rule: dict[str, str] = {}
+        expressions = element.findall("rule/expression")
+        if len(list(element.iter())) == 3 and len(expressions) == 1:
+            rule = model.constraint_attributes({**element[0].attrib, **expressions[0].attrib})
+        elif len(element):
+            # Somebody else's, of a shape that we do not write.
+            attributes["rules"] = str(len(element))
+        return model.Constraint(element.get("id", ""), element.tag, attributes, rule)
 
     def _read_set(self, parent: ET.Element, tag: str) -> dict[str, str]:
         values: dict[str, str] = {}
@@ -183,10 +192,20 @@ class Cib:
         for index, element in enumerate(section):
             if element.get("id") == wanted.id:
                 section.remove(element)
-                new = ET.Element(wanted.kind, {"id": wanted.id, **wanted.attributes})
-                section.insert(index, new)
+                section.insert(index, self._constraint(wanted))
                 return
-        ET.SubElement(section, wanted.kind, {"id": self._new_id(wanted.id), **wanted.attributes})
+        self._new_id(wanted.id)
+        section.append(self._constraint(wanted))
+
+    def _constraint(self, wanted: model.Constraint) -> ET.Element:
+        element = ET.Element(wanted.kind, {"id": wanted.id, **wanted.attributes})
+        if wanted.rule:
+            score = {"score": wanted.rule["score"]}
+            rest = {key: value for key, value in wanted.rule.items() if key not in score}
+            rule = ET.SubElement(element, "rule", {"id": self._free_id(f"{wanted.id}-rule"), **score})
+            identity = self._free_id(f"{wanted.id}-rule-expression")
+            ET.SubElement(rule, "expression", {"id": identity, **rest})
+        return element
 
     def remove_constraint(self, identity: str) -> None:
         section = self._section("constraints")

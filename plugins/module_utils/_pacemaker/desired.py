@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import model
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.errors import (
@@ -87,11 +88,26 @@ def _constraints(params: t.Mapping[str, t.Any]) -> t.Iterator[model.Constraint]:
         more.update(first=c["first"], then=c["then"], kind=kind)
         yield _constraint("rsc_order", c["id"], more)
     for c in params.get("locations") or []:
-        yield _constraint(
-            "rsc_location",
-            c["id"],
-            {"rsc": c["resource"], "node": c["node"], "score": c["score"]},
+        yield _location(c)
+
+
+def _location(options: t.Mapping[str, t.Any]) -> model.Constraint:
+    node, attribute = options.get("node"), options.get("attribute")
+    if bool(node) == bool(attribute):
+        raise InvalidConfigurationError(
+            f"The location {options['id']} is about a node or an attribute, and gives one of both."
         )
+    if node:
+        attributes = {"rsc": options["resource"], "node": node, "score": options["score"]}
+        return _constraint("rsc_location", options["id"], attributes)
+    rule = {
+        "attribute": attribute,
+        "operation": options.get("operation") or "gt",
+        "value": str(options.get("value") or 0),
+        "score": options["score"],
+    }
+    found = _constraint("rsc_location", options["id"], {"rsc": options["resource"]})
+    return replace(found, rule=model.constraint_attributes(rule))
 
 
 def _constraint(kind: str, identity: str, attributes: t.Mapping[str, str]) -> model.Constraint:

@@ -128,14 +128,19 @@ class Resource:
 
 @dataclass
 class Constraint:
-    """A location, colocation or order between whole resources."""
+    """A location, colocation or order between whole resources.
+
+    A location is about one node, or has a rule: an expression over an attribute of the nodes.
+    """
 
     id: str
     kind: str
     attributes: dict[str, str]
+    rule: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, t.Any]:
-        return {"type": self.kind.replace("rsc_", ""), **self.attributes}
+        rule = {"rule": dict(self.rule)} if self.rule else {}
+        return {"type": self.kind.replace("rsc_", ""), **self.attributes, **rule}
 
 
 @dataclass

@@ -14,6 +14,10 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems 
     shown,
 )
 
+# Below it corosync lost members that were there (measured under load).
+SHORTEST_TOKEN_MS = 200
+# The time in which nodes find one another (join of corosync.conf(5)); a consensus takes longer.
+JOIN_MS = 50
 WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 
@@ -59,6 +63,16 @@ def check_cluster(given: Mapping[str, Any], problems: Problems) -> None:
 
 def _timers(given: Mapping[str, Any], nodes: int, problems: Problems) -> None:
     token, consensus = int(given["token_ms"]), int(given["consensus_ms"])
+    if token < SHORTEST_TOKEN_MS:
+        problems.add(
+            f"ha_lb_token_ms is at least {SHORTEST_TOKEN_MS}", f"found {token}", "ha_lb_token_ms"
+        )
+    if consensus <= JOIN_MS:
+        problems.add(
+            f"ha_lb_consensus_ms is more than {JOIN_MS}, or 0 to choose",
+            f"found {consensus}",
+            "ha_lb_consensus_ms",
+        )
     if nodes != 2 and consensus * 10 < token * 12:
         problems.add(
             "With more than two nodes ha_lb_consensus_ms is at least 1.2 times ha_lb_token_ms"

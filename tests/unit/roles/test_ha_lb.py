@@ -60,7 +60,7 @@ def test_two_nodes_need_no_majority() -> None:
     text = render("corosync.conf")
     assert "two_node: 1" in text
     assert "wait_for_all: 1" in text
-    assert "token: 3000\n    consensus: 1200\n" in text
+    assert "token: 500\n    consensus: 100\n" in text
     assert text.count("ring0_addr") == 2
     assert "ring1_addr" not in text
 
@@ -69,7 +69,7 @@ def test_three_nodes_do() -> None:
     text = render("corosync.conf", nodes=[*NODES, THIRD], token_ms=1000)
     assert "two_node" not in text
     assert "consensus: 1200" in text
-    assert render("corosync.conf", nodes=[*NODES, THIRD]).count("consensus: 3600") == 1
+    assert render("corosync.conf", nodes=[*NODES, THIRD]).count("consensus: 600") == 1
 
 
 def test_values_given_as_text_mean_the_same() -> None:
@@ -217,6 +217,22 @@ def test_every_floating_address_is_a_resource_beside_haproxy() -> None:
     assert 0 < int(likes["score"]) < value("ha_lb_stickiness")
 
 
+def test_addresses_go_where_backends_are_reached() -> None:
+    (near,) = value("__ha_lb_backend_locations")
+    assert near["resource"] == "ha_lb_address_api"
+    assert near["attribute"] == value("__ha_lb_haproxy_resources")[0]["params"]["attribute"]
+    assert int(near["score"]) < -int(value("ha_lb_stickiness"))
+    assert value("__ha_lb_backend_locations", backends_delay_seconds=0) == []
+    params = value("__ha_lb_haproxy_resources", backends_delay_seconds=0)[0]["params"]
+    assert params["attribute"] == ""
+
+
+def test_every_link_has_the_timers_of_knet() -> None:
+    assert render("corosync.conf").count("knet_ping_timeout") == 1
+    two = [{**node, "ring1_address": f"10.9.0.{node['id']}"} for node in NODES]
+    assert render("corosync.conf", nodes=two).count("knet_ping_timeout") == 2
+
+
 @pytest.mark.parametrize(
     ("given", "broken"),
     [
@@ -230,8 +246,10 @@ def test_every_floating_address_is_a_resource_beside_haproxy() -> None:
             {"frontends": [{**FRONTEND, "bind_port": 8404}], "stats_password_path": "x"},
             "a port of its own",
         ),
-        ({"nodes": [*NODES, THIRD], "consensus_ms": 1200}, "1.2 times"),
+        ({"nodes": [*NODES, THIRD], "consensus_ms": 550}, "1.2 times"),
         ({"consensus_ms": 1200}, ""),
+        ({"consensus_ms": 50}, "more than 50"),
+        ({"token_ms": 150}, "at least 200"),
         ({"fence_devices": [{**DEVICE, "node": "lb09"}]}, "fences a node"),
     ],
 )

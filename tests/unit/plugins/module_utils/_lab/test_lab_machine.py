@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
@@ -278,3 +279,29 @@ def test_the_size_of_a_machine_limits_it(wanted: limits.Limits, lines: list[str]
     assert wanted.lines() == lines
     config = lxc.render(replace(DEFINITION, limits=wanted))
     assert [line for line in config.splitlines() if "cgroup" in line and line in lines] == lines
+
+
+def test_real_time_budgets_hold_those_below_them(tmp_path: Path) -> None:
+    def group(*parts: str) -> Path:
+        directory = tmp_path.joinpath("cpu", *parts)
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "cpu.rt_period_us").write_text("1000000", encoding="utf-8")
+        (directory / "cpu.rt_runtime_us").write_text("0", encoding="utf-8")
+        return directory
+
+    top, center = group(), group(cgroups.OURS)
+    groups = [group(cgroups.OURS, "h3"), *(group(cgroups.OURS, "h3", n) for n in ("a", "b"))]
+    inner = [group(cgroups.OURS, "h3", n, "lxc.payload.x") for n in ("a", "b")]
+    monitor = group(cgroups.OURS, "h3", "a", "lxc.monitor.x")
+    for name in ("a", "b"):
+        assert cgroups.give_realtime(cgroups.path("h3", name), str(tmp_path))
+
+    def budgets(*directories: Path) -> list[str]:
+        return [(d / "cpu.rt_runtime_us").read_text(encoding="utf-8") for d in directories]
+
+    assert budgets(center, *groups) == ["10000", "10000", "5000", "5000"]
+    assert budgets(*inner, monitor, top) == ["5000", "5000", "0", "0"]
+
+
+def test_a_host_without_real_time_groups_needs_no_budget(tmp_path: Path) -> None:
+    assert cgroups.give_realtime(cgroups.path("h3", "a"), str(tmp_path))

@@ -259,6 +259,28 @@ def test_unset_parameters_operations_and_clones_are_left_alone() -> None:
     assert ensure(cluster.client, wanted, check_mode=False)["actions"] == []
 
 
+def test_a_location_may_depend_on_an_attribute() -> None:
+    near = {"id": "near", "resource": "ha_lb_address", "attribute": "down", "score": "-inf"}
+    wanted: dict[str, t.Any] = {"locations": [near], "prune_prefix": "near"}
+    cluster = Cluster(fixture("cib_full-3.0.0.xml"))
+    result = ensure(cluster.client, wanted, check_mode=False)
+    assert texts(result) == ["create location near"]
+    rule = {"attribute": "down", "operation": "gt", "score": "-INFINITY", "value": "0"}
+    assert result["configuration"]["constraints"]["near"]["rule"] == rule
+    assert ensure(cluster.client, wanted, check_mode=False)["changed"] is False
+    near["value"] = 1
+    assert texts(ensure(cluster.client, wanted, check_mode=False)) == ["change location near"]
+    wanted["locations"] = []
+    assert texts(ensure(cluster.client, wanted, check_mode=False)) == ["remove location near"]
+
+
+def test_a_location_is_about_one_thing() -> None:
+    for given in ({}, {"node": "lb01", "attribute": "down"}):
+        location = {"id": "near", "resource": "ha_lb_address", "score": "5", **given}
+        with pytest.raises(errors.InvalidConfigurationError, match="one of both"):
+            ensure(Cluster(EMPTY).client, {"locations": [location]}, check_mode=False)
+
+
 def test_fencing_has_the_name_of_the_version() -> None:
     for version, name in (("3.0.1-x", "stonith-enabled"), ("3.0.2-y", "fencing-enabled")):
         pair = f'<nvpair id="v" name="dc-version" value="{version}"/>'
