@@ -168,7 +168,7 @@ options:
         description: The node's name in the cluster. Give it, or an attribute.
         type: str
       attribute:
-        description: The name of an attribute of nodes. The score holds on those where its value fits.
+        description: An attribute of nodes. The score holds on those where its value fits.
         type: str
       operation:
         description: How a node's value is compared with O(locations[].value).

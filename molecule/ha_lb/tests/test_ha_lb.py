@@ -43,7 +43,7 @@ def node(request: pytest.FixtureRequest) -> Host:
     return machine(request.param)
 
 
-def playbook(path: Path, *options: str) -> str:
+def playbook(path: Path, *options: str, fails: bool = False) -> str:
     """Run a playbook on the scenario's machines as Molecule does; its output."""
     inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
     argv = ["ansible-playbook", "-i", inventory, str(path), *options]
@@ -51,8 +51,8 @@ def playbook(path: Path, *options: str) -> str:
     plain = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
     env = {**os.environ, **plain, "ANSIBLE_CONFIG": str(config)}
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stdout + done.stderr if fails else done.stdout
 
 
 def converge() -> str:
@@ -370,9 +370,14 @@ def test_figures_for_prometheus(node: Host) -> None:
     )
 
 
+def enter(tasks: str, *options: str, fails: bool = False) -> str:
+    """Run an entry point of the role."""
+    path = ROOT / "molecule/ha_lb/enter.yml"
+    return playbook(path, "-e", f"enter_tasks={tasks}", *options, fails=fails)
+
+
 def drain(tasks: str) -> str:
-    given = ("-e", "ha_lb_drain_server=web1", "-e", "ha_lb_drain_seconds=1")
-    return playbook(ROOT / "molecule/ha_lb/drain.yml", "-e", f"drain_tasks={tasks}", *given)
+    return enter(tasks, "-e", "ha_lb_drain_server=web1", "-e", "ha_lb_drain_seconds=1")
 
 
 def test_a_drained_server_gets_nothing_until_it_is_given_back() -> None:
@@ -475,6 +480,8 @@ def test_the_address_leaves_a_node_whose(what: str, hurt: str, heal: str) -> Non
     finally:
         machine(before).check_output(heal)
     print(f"\ngap when {what}: {client.gap():.1f} s")
+    if what == "haproxy hangs":
+        assert enter("clean_up").count("changed=1 ") == 1
     wait_for("haproxy is tried again and the failure forgotten", settled, 90)
     assert before not in holders(), "the address moved back"
 
@@ -501,17 +508,32 @@ def test_no_address_moves_when_no_backend_is_up_anywhere() -> None:
 
 def test_a_node_may_be_set_aside() -> None:
     (before,) = holders()
+    (other,) = set(NODES) - {before}
     try:
         with Client() as client:
-            machine(before).check_output(f"crm_attribute -N {before} -n standby -v on")
-            wait_for("the address moves", lambda: holders() not in ([], [before]), 30)
+            assert enter("standby", "--limit", before).count("changed=1 ") == 1
+            assert holders() == [other]
+        assert enter("standby", "--limit", before).count("changed=0 ") == 1
+        assert "No other node can take over" in enter("standby", "--limit", other, fails=True)
         said = converge()
     finally:
-        machine(before).check_output(f"crm_attribute -N {before} -n standby -D")
+        enter("unstandby", "--limit", before)
     print(f"\ngap when a node is set aside: {client.gap():.1f} s")
     assert said.count("changed=0 ") == 2, said
     wait_for("the node is back", settled, 60)
-    assert before not in holders(), "the address moved back"
+    assert holders() == [other], "the address moved back"
+
+
+def test_an_address_goes_where_it_is_sent_and_no_constraint_is_left() -> None:
+    (before,) = holders()
+    (other,) = set(NODES) - {before}
+    where = ("-e", "ha_lb_move_address=api", "-e", f"ha_lb_move_to={other}")
+    with Client() as client:
+        assert enter("move", *where).count("changed=1 ") == 1
+    print(f"\ngap when an address is moved: {client.gap():.1f} s")
+    assert holders() == [other]
+    assert enter("move", *where).count("changed=0 ") == 2
+    assert "cli-" not in machine(other).check_output("cibadmin --query --scope constraints")
 
 
 def test_power_cut_of_the_node_that_holds_the_address() -> None:

@@ -202,7 +202,9 @@ class Cib:
         if wanted.rule:
             score = {"score": wanted.rule["score"]}
             rest = {key: value for key, value in wanted.rule.items() if key not in score}
-            rule = ET.SubElement(element, "rule", {"id": self._free_id(f"{wanted.id}-rule"), **score})
+            rule = ET.SubElement(
+                element, "rule", {"id": self._free_id(f"{wanted.id}-rule"), **score}
+            )
             identity = self._free_id(f"{wanted.id}-rule-expression")
             ET.SubElement(rule, "expression", {"id": identity, **rest})
         return element

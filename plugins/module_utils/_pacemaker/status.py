@@ -71,7 +71,7 @@ def missing(
         if len(nodes) != 1:
             found.append(f"{identity} runs on {len(nodes)} nodes ({', '.join(nodes)}), not on one")
             late[identity] = None
-    ready = {n for n in now["online"] if not _set_aside(now["nodes"][n])} & set(wants)
+    ready = {n for n in now["online"] if not set_aside(now["nodes"][n])} & set(wants)
     for identity in running_everywhere:
         for name in sorted(ready - set(_nodes_of(now, identity))):
             found.append(f"{identity} does not run on {name}")
@@ -86,7 +86,7 @@ def _nodes_of(now: t.Mapping[str, t.Any], identity: str) -> list[str]:
     return nodes
 
 
-def _set_aside(node: t.Mapping[str, t.Any]) -> bool:
+def set_aside(node: t.Mapping[str, t.Any]) -> bool:
     return bool(node["standby"] or node["maintenance"])
 
 

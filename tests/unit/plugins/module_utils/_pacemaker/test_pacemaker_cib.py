@@ -275,8 +275,8 @@ def test_a_location_may_depend_on_an_attribute() -> None:
 
 
 def test_a_location_is_about_one_thing() -> None:
-    for given in ({}, {"node": "lb01", "attribute": "down"}):
-        location = {"id": "near", "resource": "ha_lb_address", "score": "5", **given}
+    for about in ({}, {"node": "lb01", "attribute": "down"}):
+        location = {"id": "near", "resource": "ha_lb_address", "score": "5", **about}
         with pytest.raises(errors.InvalidConfigurationError, match="one of both"):
             ensure(Cluster(EMPTY).client, {"locations": [location]}, check_mode=False)
 
