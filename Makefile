@@ -47,5 +47,6 @@ chaos: host tools
 nightly: host tools
 	.venv/bin/python -m pytest -rP tests/nightly
 	BASE_IMAGE_SUITE=bookworm BASE_IMAGE_FIRMWARE=efi tests/tools/molecule base_image
+	BASE_IMAGE_SUITE=trixie tests/tools/molecule dnsmasq_gateway
 bench: host tools
 	.venv/bin/python tests/bench/bench_virtualbox.py
