@@ -48,6 +48,15 @@ def test_check_mode_on_the_finished_data_center_changes_nothing() -> None:
 
 
 @pytest.mark.usefixtures("finished")
+def test_the_load_balancers_hold_the_api_to_the_certificate_of_the_cluster() -> None:
+    """The API answers through them (it is verified), so its certificate has passed."""
+    for name in ("lb01", "lb02"):
+        config = datacenter.ssh(name, "sudo cat /etc/haproxy/haproxy.cfg")
+        assert config.count("check-ssl verify required ca-file") == 1
+        assert "check-sni kubernetes" in config
+
+
+@pytest.mark.usefixtures("finished")
 def test_a_dry_run_foresees_a_machine_that_was_added(tmp_path: Path) -> None:
     more = tmp_path / "more.yml"
     worker = {"worker": {"hosts": {"worker03": {"machine_address": "10.70.3.13"}}}}

@@ -25,6 +25,8 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.segments 
 OPTION = "datacenter_frontends"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 API_FRONTEND, API_PORT = "kubernetes_api", 6443
+# A name that the certificate of every API server has.
+API_HOST = "kubernetes"
 TARGETS = ("group", "machine", "address")
 Places = Mapping[str, Machine]
 

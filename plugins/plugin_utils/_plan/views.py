@@ -12,7 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.floating_ips import API
-from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.frontends import API_PORT
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.frontends import (
+    API_FRONTEND,
+    API_HOST,
+    API_PORT,
+)
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Plan
 
@@ -42,9 +46,13 @@ def host_ports(data: Mapping[str, Any], ssh_port: int, api_port: int) -> list[di
     ]
 
 
-def balancer_view(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What the load balancers serve: floating IPs and frontends, as the role ha_lb takes them."""
+def balancer_view(data: Mapping[str, Any], api_ca_path: str = "") -> dict[str, Any]:
+    """What the load balancers serve: floating IPs and frontends, as the role ha_lb takes them.
+
+    With the path of the cluster's certificate authority, servers of the API are held to it.
+    """
     plan = Plan.from_dict(data)
+    held = {"ca_path": api_ca_path, "host": API_HOST} if api_ca_path else {}
     return {
         "floating_ips": [
             {
@@ -55,7 +63,12 @@ def balancer_view(data: Mapping[str, Any]) -> dict[str, Any]:
             }
             for item in plan.floating_ips.values()
         ],
-        "frontends": plan.frontends,
+        "frontends": [
+            {**item, "check": {**item["check"], **held}}
+            if held and item["name"] == API_FRONTEND
+            else item
+            for item in plan.frontends
+        ],
     }
 
 

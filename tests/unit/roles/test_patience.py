@@ -24,6 +24,7 @@ OTHERS = {
     "base_image": "makes an image, at any place",
     "dnsmasq_gateway_lease_time_seconds": "how long an address is lent",
     "emulated_machine": "an emulated machine, which no layer has",
+    "ha_lb_backends_delay_seconds": "by this a failure is noticed",
     "ha_lb_check_timeout_ms": "by this a failure is noticed",
     "ha_lb_client_timeout_seconds": "an idle session",
     "ha_lb_connect_timeout_ms": "by this a failure is noticed",
@@ -93,7 +94,7 @@ def test_every_option_that_is_a_wait_follows() -> None:
             names = [
                 name
                 for name in entry.get("options", {})
-                if re.search("timeout|wait|_seconds", name)
+                if re.search("timeout|wait|_seconds|token_ms", name)
             ]
             found |= {name for name in names if not {name, role} & OTHERS.keys()}
     assert found == set(LIMITS)

@@ -56,6 +56,16 @@ def test_the_balancers_serve_the_api(plan: dict[str, Any]) -> None:
     (api,) = view["frontends"]
     assert (api["floating_ip"], api["bind_port"]) == ("api", 6443)
     assert api["backends"] == [{"name": "cp01", "address": "10.70.3.12", "port": 6443}]
+    assert "ca_path" not in api["check"]
+
+
+def test_the_balancers_hold_the_api_to_the_authority_of_its_cluster(plan: dict[str, Any]) -> None:
+    (api,) = views.balancer_view(plan, "/state/ca.crt")["frontends"]
+    assert api["check"] == {
+        **plan["frontends"][0]["check"],
+        "ca_path": "/state/ca.crt",
+        "host": "kubernetes",
+    }
 
 
 def test_ports_of_the_host_lead_to_ssh_the_api_and_what_is_published(plan: dict[str, Any]) -> None:
