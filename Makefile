@@ -50,3 +50,4 @@ nightly: host tools
 	BASE_IMAGE_SUITE=trixie tests/tools/molecule dnsmasq_gateway
 bench: host tools
 	.venv/bin/python tests/bench/bench_virtualbox.py
+	HA_LB_TESTS=../../tests/bench/failover tests/tools/molecule ha_lb

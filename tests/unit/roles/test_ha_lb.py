@@ -221,7 +221,8 @@ def test_addresses_go_where_backends_are_reached() -> None:
     (near,) = value("__ha_lb_backend_locations")
     assert near["resource"] == "ha_lb_address_api"
     assert near["attribute"] == value("__ha_lb_haproxy_resources")[0]["params"]["attribute"]
-    assert int(near["score"]) < -int(value("ha_lb_stickiness"))
+    assert (near["operation"], near["value"]) == ("lt", 1)
+    assert int(near["score"]) > int(value("ha_lb_stickiness"))
     assert value("__ha_lb_backend_locations", backends_delay_seconds=0) == []
     params = value("__ha_lb_haproxy_resources", backends_delay_seconds=0)[0]["params"]
     assert params["attribute"] == ""
