@@ -109,9 +109,9 @@ class Keepalived:
         machine(node).check_output("systemctl start keepalived")
 
     def wait(self) -> None:
+        up = "systemctl is-active keepalived haproxy"
         for node in NODES:
             host = machine(node)
-            up = "systemctl is-active keepalived haproxy"
             wait_for(f"{node} is back", lambda host=host: host.run(up).rc == 0, 120)
         wait_for("one node has the address", lambda: len(holders()) == 1)
 
