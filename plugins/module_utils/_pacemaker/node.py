@@ -53,8 +53,8 @@ class Task(change.Task):
             return Plan(before, (), before)
         if standby:
             self._check_others(name)
-        argv = ("crm_attribute", "--node", name, "--name", "standby")
-        argv += ("--update", "on") if standby else ("--delete",)
+        how = ("--update", "on") if standby else ("--delete",)
+        argv = ("crm_attribute", "--node", name, "--name", "standby", *how)
         verb = "set aside" if standby else "take back"
         action = change.Action(verb, f"{verb} {name}", argv)
         return Plan(before, (action,), {"standby": standby})
