@@ -39,13 +39,13 @@ def server1() -> Host:
     return machine("server1")
 
 
-def converge() -> dict[str, str]:
-    """Run the role as Molecule does; the last line of each host."""
+def run_role() -> subprocess.CompletedProcess[str]:
+    """Run the role as Molecule does."""
     inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
     book = str(ROOT / "molecule" / "dnsmasq_gateway" / "converge.yml")
     config = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.cfg"
     plain = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run(
+    return subprocess.run(
         ["ansible-playbook", "-i", inventory, book, "--limit", "router1,workstation,localhost"],
         env={**os.environ, **plain, "ANSIBLE_CONFIG": str(config)},
         capture_output=True,
@@ -53,6 +53,11 @@ def converge() -> dict[str, str]:
         timeout=600,
         check=False,
     )
+
+
+def converge() -> dict[str, str]:
+    """The last line of each host."""
+    done = run_role()
     assert done.returncode == 0, done.stdout + done.stderr
     return {line.split()[0]: line for line in done.stdout.splitlines() if "changed=" in line}
 
@@ -143,3 +148,22 @@ def test_rules_that_do_not_load_leave_forwarding_off(gateway: Host, desk1: Host)
 def test_forwarding_is_not_switched_on_by_the_boot_itself(gateway: Host) -> None:
     found = gateway.run("grep -rhs '^[^#]*ip_forward' /etc/sysctl.d /etc/sysctl.conf").stdout
     assert not re.search(r"ip_forward\s*=\s*1", found)
+
+
+@pytest.fixture
+def second_server(desk1: Host) -> Iterator[None]:
+    """Somebody lends addresses on the gateway's segment."""
+    desk1.check_output("apt-get install -y -q dnsmasq-base")
+    run = "dnsmasq --conf-file=/dev/null --port=0 --interface=edge --pid-file=/run/second.pid"
+    desk1.check_output(f"{run} --dhcp-range=10.70.1.150,10.70.1.160 --dhcp-authoritative")
+    yield
+    desk1.check_output("kill $(cat /run/second.pid)")
+
+
+@pytest.mark.usefixtures("second_server")
+def test_a_second_server_that_lends_addresses_is_refused() -> None:
+    done = run_role()
+    assert done.returncode != 0
+    said = " ".join(done.stdout.split())
+    assert "the only DHCP server of segment edge, found 10.70.1.11 on interface edge too" in said
+    assert "changed=0 " in said
