@@ -130,6 +130,12 @@ def test_the_configuration_is_valid(node: Host) -> None:
     node.check_output("corosync -t")
 
 
+def test_pacemaker_has_nothing_left_to_do() -> None:
+    simulated = machine(NODES[0]).check_output("crm_simulate --live-check --simulate")
+    assert "Transition Summary:" in simulated
+    assert simulated.partition("Transition Summary:")[2].partition("Executing")[0].strip() == ""
+
+
 def test_every_node_has_a_fence_device_that_runs_elsewhere() -> None:
     assert runs_on("ha_lb_fence_balancer1") == {"balancer2"}
     assert runs_on("ha_lb_fence_balancer2") == {"balancer1"}
