@@ -142,6 +142,15 @@ def test_an_unknown_machine_gets_an_address_of_the_pool(gateway: Host) -> None:
     assert gateway.check_output("dig +short guest1.example.internal @127.0.0.1") == address
 
 
+def test_a_lease_and_its_names_outlive_a_restart(gateway: Host) -> None:
+    address = lease_of(gateway, "guest1")
+    gateway.check_output("systemctl restart dnsmasq")
+    assert lease_of(gateway, "guest1") == address
+    assert gateway.check_output("dig +short guest1.example.internal @127.0.0.1") == address
+    reverse = gateway.check_output(f"dig +short -x {address} @127.0.0.1")
+    assert reverse == "guest1.example.internal."
+
+
 def test_the_address_of_an_unknown_machine_does(gateway: Host) -> None:
     leases = gateway.check_output("cat /var/lib/misc/dnsmasq.leases").splitlines()
     expiry = {line.split()[3]: int(line.split()[0]) for line in leases}
