@@ -187,6 +187,19 @@ def test_statistics_want_the_password(node: Host) -> None:
     assert node.check_output("python3 -c %s %s", script, f"Authorization: Basic {token}") == "200"
 
 
+def test_statistics_and_figures_are_not_for_other_networks() -> None:
+    script = (
+        "import http.client, sys\n"
+        "c = http.client.HTTPConnection('10.70.1.11', int(sys.argv[1]),"
+        " source_address=('127.0.0.1', 0))\n"
+        "c.request('GET', sys.argv[2])\n"
+        "print(c.getresponse().status)"
+    )
+    for port, page in (("8404", "/"), ("9101", "/metrics")):
+        asked = machine("balancer1").check_output("python3 -c %s %s %s", script, port, page)
+        assert asked == "403"
+
+
 def test_the_runtime_socket_answers(node: Host) -> None:
     script = (
         "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock');"

@@ -226,6 +226,15 @@ def _backends(item: Mapping[str, Any], where: str, problems: Problems) -> None:
             problems.add(f"{its} has a maxconn of 0 or more", f"found {server['maxconn']}", its)
 
 
+def check_sources(given: Mapping[str, Any], problems: Problems) -> None:
+    option = "ha_lb_stats_sources"
+    for source in given["stats_sources"]:
+        try:
+            ipaddress.ip_network(str(source))
+        except ValueError:
+            problems.add(f"Each of {option} is a network", f"found {shown(source)}", option)
+
+
 def check_ports(
     found: Iterable[Mapping[str, Any]], given: Mapping[str, Any], problems: Problems
 ) -> None:
@@ -270,6 +279,7 @@ def problems_of(given: Mapping[str, Any]) -> list[str]:
     check_floating_ips(given, problems)
     found = check_frontends(given, problems)
     check_ports(found, given, problems)
+    check_sources(given, problems)
     if given["read_files"]:
         check_files(found, str(given["authkey_path"]), problems)
     return problems.messages

@@ -40,6 +40,7 @@ def given(**changed: Any) -> dict[str, Any]:
         "authkey_path": "secrets/key",
         "stats_port": 8404,
         "stats_user": "admin",
+        "stats_sources": ["192.0.2.0/24", "2001:db8::/32"],
         "metrics_port": 0,
         "peers_port": 0,
         "token_ms": 3000,
@@ -181,6 +182,8 @@ def test_what_can_work_is_taken(right: dict[str, Any]) -> None:
         (check(type="tcp", ca_path="ca.pem"), ["is for the type https_get: found tcp."]),
         ({"cluster_name": "a b"}, ["ha_lb_cluster_name is of letters", "found 'a b'"]),
         ({"stats_user": "a password b"}, ["ha_lb_stats_user is of letters"]),
+        ({"stats_sources": ["192.0.2.1/24"]}, ["Each of ha_lb_stats_sources is a network"]),
+        ({"stats_sources": ["all }\n"]}, ["Each of ha_lb_stats_sources is a network"]),
     ],
 )
 def test_what_cannot_work_is_refused_by_one_sentence(
