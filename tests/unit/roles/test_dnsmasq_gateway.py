@@ -181,6 +181,13 @@ def test_ssh_is_open_on_management_interfaces_and_nothing_else() -> None:
     ]
 
 
+def test_ssh_is_taken_from_named_networks_only() -> None:
+    rules = render("dnsmasq-gateway.nft.j2", ssh_sources=["10.0.2.0/24", "10.70.1.0/24"])
+    ways = [line.strip() for line in rules.splitlines() if "dport 22 " in line]
+    who = "ip saddr { 10.0.2.0/24, 10.70.1.0/24 } tcp dport 22 accept"
+    assert ways == [f'iifname "uplink" {who}', f"iifname @segments {who}"]
+
+
 LINKS = [
     {"ifname": name, "addr_info": [{"local": address}, {"local": f"fe80::{number}"}]}
     for number, (name, address) in enumerate(
@@ -202,6 +209,9 @@ LINKS = [
         ("192.0.2.7 2222", {"management_interfaces": ["eth9"]}, ["eth9"]),
         ("10.0.2.15 2222", {}, ["uplink"]),
         ("10.0.2.15 2222", {"ssh_port": "2222"}, []),
+        ("10.0.2.15 22", {"ssh_sources": ["192.0.2.0/24"]}, []),
+        ("10.0.2.15 22", {"ssh_sources": ["198.51.100.0/24", "192.0.2.0/25"]}, []),
+        ("10.0.2.15 22", {"ssh_sources": ["198.51.100.0/24"]}, ["uplink"]),
         # An address that is translated on the way.
         ("203.0.113.5 22", {}, []),
         # No SSH.
@@ -240,6 +250,7 @@ def test_no_other_table_is_touched() -> None:
         {"management_interfaces": ["eth9"]},
         {},
         {"segments": [SEGMENTS[1]]},
+        {"ssh_sources": ["10.0.2.2/32", "192.0.2.0/24"], "management_interfaces": ["eth9"]},
         {"port_forwards": [FORWARD], "hosts": [HOST]},
     ],
 )
