@@ -63,10 +63,11 @@ ask() {
   case $answer in '# pxname'*) return 0 ;; *) return 1 ;; esac
 }
 
+# Told again every minute: a cluster that lost a node for a moment has forgotten its attributes.
 tell_cluster() {
   [ -n "$attribute" ] || return 0
   down=$(echo "$answer" | awk -F , '$2 == "BACKEND" && $18 ~ /^DOWN/ { n++ } END { print n + 0 }')
-  [ "$down" != "$(cat "$known" 2>/dev/null)" ] || return 0
+  [ "$down" != "$(cat "$known" 2>/dev/null)" ] || [ -z "$(find "$known" -mmin -1)" ] || return 0
   attrd_updater --name "$attribute" --update-both "$down" --delay "$delay_seconds" >/dev/null 2>&1 &&
     echo "$down" >"$known"
 }
@@ -79,7 +80,10 @@ monitor() {
   rounds=$((answer_seconds * 10))
   # A unit that systemd is about to restart has failed for a moment. Without an interval pacemaker just looks what is there.
   missed=3
-  [ "${OCF_RESKEY_CRM_meta_interval:-0}" != 0 ] || missed=1
+  if [ "${OCF_RESKEY_CRM_meta_interval:-0}" = 0 ]; then
+    missed=1
+    rm -f "$known"
+  fi
   while :; do
     began=$(date +%s)
     if ask; then
