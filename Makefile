@@ -48,6 +48,7 @@ nightly: host tools
 	.venv/bin/python -m pytest -rP tests/nightly
 	BASE_IMAGE_SUITE=bookworm BASE_IMAGE_FIRMWARE=efi tests/tools/molecule base_image
 	BASE_IMAGE_SUITE=trixie tests/tools/molecule dnsmasq_gateway
+	tests/tools/molecule virtualbox_host
 bench: host tools
 	.venv/bin/python tests/bench/bench_virtualbox.py
 	HA_LB_TESTS=../../tests/bench/failover tests/tools/molecule ha_lb

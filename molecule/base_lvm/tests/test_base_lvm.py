@@ -35,7 +35,7 @@ GROUPS: list[dict[str, t.Any]] = yaml.safe_load((SCENARIO / "vars" / "storage.ym
     "base_lvm_volume_groups"
 ]
 CHANGED = re.compile(r"^disk01\s+: ok=\d+\s+changed=(\d+)", re.M)
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))
 # Tasks at whose beginning, or a moment later, a run is killed.
 MOMENTS = (
     "Copy the content",

@@ -31,7 +31,7 @@ PLUGINS = "ansible_collections.virtual.datacenter.plugins"
 MODULES = COLLECTIONS / "ansible_collections/virtual/datacenter/plugins/modules"
 USUAL = "/opt/virtual.datacenter/virtualbox/bin"
 # How often something is killed at a random moment; `make chaos` does it fifty times.
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))
 
 
 @dataclass
