@@ -24,8 +24,8 @@ docs:
 	@tests/tools/docs
 test:
 	$(MAKE) --jobs=2 --output-sync lint unit sanity
-	$(MAKE) --jobs=2 --output-sync=line molecule second_leg
-	$(MAKE) --jobs=2 --output-sync=line e2e integration
+	$(MAKE) --jobs=2 --output-sync=line integration molecule
+	$(MAKE) --jobs=2 --output-sync=line e2e second_leg
 lint: programs
 	tests/tools/lint
 unit: programs
