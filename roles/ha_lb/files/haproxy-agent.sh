@@ -56,20 +56,41 @@ meta_data() {
 XML
 }
 
+# Pacemaker runs this every second, so that it starts as few processes as it can.
+
 # The state of each frontend's backends, as haproxy says it.
 ask() {
   answer=$(echo 'show stat -1 2 -1' |
-    timeout "$answer_seconds" socat -t "$answer_seconds" - "UNIX-CONNECT:$socket" 2>/dev/null) || return
+    socat -T "$answer_seconds" -t "$answer_seconds" - \
+      "UNIX-CONNECT:$socket,connect-timeout=$answer_seconds" 2>/dev/null) || return
   case $answer in '# pxname'*) return 0 ;; *) return 1 ;; esac
+}
+
+frontends_down() {
+  down=0
+  while read -r line; do
+    case $line in *,BACKEND,*,DOWN,*) down=$((down + 1)) ;; esac
+  done <<ANSWER
+$answer
+ANSWER
 }
 
 # Told again every minute: a cluster that lost a node for a moment has forgotten its attributes.
 tell_cluster() {
   [ -n "$attribute" ] || return 0
-  down=$(echo "$answer" | awk -F , '$2 == "BACKEND" && $18 ~ /^DOWN/ { n++ } END { print n + 0 }')
-  [ "$down" != "$(cat "$known" 2>/dev/null)" ] || [ -z "$(find "$known" -mmin -1)" ] || return 0
-  attrd_updater --name "$attribute" --update-both "$down" --delay "$delay_seconds" >/dev/null 2>&1 &&
-    echo "$down" >"$known"
+  frontends_down
+  told='' times=0
+  [ ! -e "$known" ] || read -r told times <"$known"
+  if [ "$told" != "$down" ] || [ "$times" -ge 60 ]; then
+    attrd_updater --name "$attribute" --update-both "$down" --delay "$delay_seconds" >/dev/null 2>&1 || return 0
+    times=0
+  fi
+  echo "$down $((times + 1))" >"$known"
+}
+
+seconds_now() {
+  read -r now _ </proc/uptime
+  now=${now%.*}
 }
 
 runs() {
@@ -85,7 +106,8 @@ monitor() {
     rm -f "$known"
   fi
   while :; do
-    began=$(date +%s)
+    seconds_now
+    began=$now
     if ask; then
       tell_cluster
       return "$success"
@@ -93,7 +115,8 @@ monitor() {
     runs || missed=$((missed - 1))
     [ "$missed" -gt 0 ] || return "$not_running"
     # It hangs: a new one would refuse the connection, or answer.
-    [ $(($(date +%s) - began)) -lt "$answer_seconds" ] || return "$generic_error"
+    seconds_now
+    [ $((now - began)) -lt "$answer_seconds" ] || return "$generic_error"
     [ "$rounds" -gt 0 ] || return "$generic_error"
     rounds=$((rounds - 1))
     sleep 0.1
