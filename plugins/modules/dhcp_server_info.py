@@ -26,9 +26,11 @@ options:
     elements: str
     required: true
   wait_seconds:
-    description: How long answers are awaited.
+    description:
+      - How long answers are awaited. A server may ping an address before it offers it, dnsmasq for
+        three seconds.
     type: int
-    default: 2
+    default: 4
 """
 
 EXAMPLES = r"""
@@ -75,7 +77,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "interfaces": {"type": "list", "elements": "str", "required": True},
-            "wait_seconds": {"type": "int", "default": 2},
+            "wait_seconds": {"type": "int", "default": 4},
         },
         supports_check_mode=True,
     )
