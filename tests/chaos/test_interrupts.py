@@ -40,3 +40,8 @@ def test_a_run_is_killed_in_this_layer(layer: str, seconds: float) -> None:
 def test_the_next_run_ends_verified_and_the_one_after_it_changes_nothing() -> None:
     interrupt.converges()
     datacenter.playbook("site").unchanged()
+
+
+def test_check_mode_on_the_finished_data_center_changes_nothing() -> None:
+    run = datacenter.playbook("site", "--check").unchanged()
+    print(f"\ncheck mode: {run.seconds:.0f} s")

@@ -42,12 +42,6 @@ def test_the_first_run_is_never_silent_for_long(finished: datacenter.Run) -> Non
 
 
 @pytest.mark.usefixtures("finished")
-def test_check_mode_on_the_finished_data_center_changes_nothing() -> None:
-    run = datacenter.playbook("site", "--check").unchanged()
-    print(f"\ncheck mode: {run.seconds:.0f} s")
-
-
-@pytest.mark.usefixtures("finished")
 def test_the_load_balancers_hold_the_api_to_the_certificate_of_the_cluster() -> None:
     """The API answers through them (it is verified), so its certificate has passed."""
     for name in ("lb01", "lb02"):

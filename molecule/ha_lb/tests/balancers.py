@@ -175,10 +175,12 @@ class Client:
         return len(last) == 20 and all(last)
 
     def gap(self) -> float:
-        """From the first question without an answer to the first answer after the last such."""
-        lost = sorted(began for began, good in self.answers if not good)
-        if not lost:
-            return 0.0
-        back = [began for began, good in self.answers if good and began > lost[-1]]
-        assert back, "nobody answers any more"
-        return min(back) - lost[0]
+        """The longest time from a question without an answer to the next one that has one."""
+        longest, since = 0.0, 0.0
+        for began, good in sorted(self.answers):
+            if good and since:
+                longest, since = max(longest, began - since), 0.0
+            elif not good and not since:
+                since = began
+        assert not since, "nobody answers any more"
+        return longest
