@@ -50,7 +50,8 @@ PROMISES = {
     ),
     "validates its input first": "tests/e2e/test_0_broken_inventories.py::",
     "changes nothing on a finished data center": (
-        "tests/e2e/test_1_site.py::test_check_mode_on_the_finished_data_center_changes_nothing"
+        "tests/e2e/test_1_site.py::"
+        "test_a_run_of_the_installed_collection_by_ansible_runner_changes_nothing"
     ),
     "ansible-runner run examples/runner -p virtual.datacenter.site": (
         "tests/e2e/test_1_site.py::"
