@@ -71,7 +71,7 @@ standby:
   returned: success
   type: bool
 running:
-  description: The resources that run on the node at the end.
+  description: The resources that ran on the node when the module last looked.
   returned: success
   type: list
   elements: str

@@ -152,7 +152,7 @@ def test_forwarding_is_not_switched_on_by_the_boot_itself(gateway: Host) -> None
 
 @pytest.fixture
 def second_server(desk1: Host) -> Iterator[None]:
-    """Somebody lends addresses on the gateway's segment."""
+    """A second DHCP server runs on a segment of the gateway."""
     desk1.check_output("apt-get install -y -q dnsmasq-base")
     run = "dnsmasq --conf-file=/dev/null --port=0 --interface=edge --pid-file=/run/second.pid"
     desk1.check_output(f"{run} --dhcp-range=10.70.1.150,10.70.1.160 --no-ping")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from balancers import (
+    ADDRESSES,
     API_PORT,
     FLOATING_IP,
     NODES,
@@ -173,7 +174,7 @@ def test_a_server_that_dies_costs_what_it_was_asked_at_that_moment() -> None:
 
 
 def test_statistics_want_the_password(node: Host) -> None:
-    address = {"balancer1": "10.70.1.11", "balancer2": "10.70.1.12"}[node.check_output("hostname")]
+    address = ADDRESSES[node.check_output("hostname")]
     password = (STATE / "secrets" / "haproxy_stats_password").read_text(encoding="utf-8").strip()
     url = f"http://{address}:8404/"
     script = (
@@ -242,7 +243,7 @@ def test_an_address_keeps_a_client_on_its_server_beyond_a_reload() -> None:
 
 
 def test_figures_for_prometheus(node: Host) -> None:
-    address = {"balancer1": "10.70.1.11", "balancer2": "10.70.1.12"}[node.check_output("hostname")]
+    address = ADDRESSES[node.check_output("hostname")]
     script = f"import urllib.request as r; print(r.urlopen('http://{address}:9101/metrics').read())"
     assert 'haproxy_server_status{proxy="web",server="web1",state="UP"} 1' in node.check_output(
         "python3 -c %s", script

@@ -23,7 +23,7 @@ ASKED_TIMES = 2
 
 
 def _socket(interface: str) -> socket.socket:
-    # Packets that the firewall drops are seen here all the same.
+    # A packet socket receives answers before the firewall of the machine can drop them.
     made = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
     try:
         made.bind((interface, ETH_P_IP))

@@ -48,7 +48,7 @@ def hierarchies(root: str = ROOT) -> list[str]:
 
 
 def give_realtime(relative: str, root: str = ROOT) -> bool:
-    """Give a started machine's groups a real-time budget; whether it has one now.
+    """Give a started machine's groups a real-time budget; true if they have one or need none.
 
     A kernel with CONFIG_RT_GROUP_SCHED begins groups of version 1 without one, and then refuses
     real-time priority to whoever is in them. Other kernels know no budget: there it is no matter.
@@ -69,7 +69,7 @@ def give_realtime(relative: str, root: str = ROOT) -> bool:
         for group, budget in zip(chain, budgets):
             _set_realtime(group, budget)
         for group in _groups(chain[-1]):
-            # Beside it is the group of LXC's monitor.
+            # LXC's monitor has a group beside it, which needs no budget.
             if os.path.basename(group).startswith("lxc.payload"):
                 _set_realtime(group, REALTIME_US)
     except OSError:

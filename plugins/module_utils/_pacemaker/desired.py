@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import model
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.errors import (
@@ -106,9 +105,14 @@ def _location(options: t.Mapping[str, t.Any]) -> model.Constraint:
         "value": str(options.get("value") or 0),
         "score": options["score"],
     }
-    found = _constraint("rsc_location", options["id"], {"rsc": options["resource"]})
-    return replace(found, rule=model.constraint_attributes(rule))
+    return _constraint("rsc_location", options["id"], {"rsc": options["resource"]}, rule)
 
 
-def _constraint(kind: str, identity: str, attributes: t.Mapping[str, str]) -> model.Constraint:
-    return model.Constraint(identity, kind, model.constraint_attributes(attributes))
+def _constraint(
+    kind: str,
+    identity: str,
+    attributes: t.Mapping[str, str],
+    rule: t.Mapping[str, str] | None = None,
+) -> model.Constraint:
+    normal = model.constraint_attributes
+    return model.Constraint(identity, kind, normal(attributes), normal(rule or {}))

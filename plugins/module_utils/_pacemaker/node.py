@@ -37,9 +37,13 @@ class Task(change.Task):
         self.options = options
         self.now: dict[str, t.Any] = {}
 
+    def look(self) -> None:
+        """Read what the cluster is now."""
+        self.now = status.parse(self.client.status())
+
     def plan(self) -> Plan:
         name, standby = self.options["name"], self.options["state"] == "standby"
-        self.now = status.parse(self.client.status())
+        self.look()
         node = self.now["nodes"].get(name)
         if node is None:
             raise TaskError(
@@ -83,16 +87,19 @@ class Task(change.Task):
         seconds = self.options["wait_timeout"]
         if self.options["state"] == "active" or not seconds:
             return
-        if not wait.until(lambda: not self.left(), seconds, POLL_SECONDS):
+        if not wait.until(self._empty, seconds, POLL_SECONDS):
             raise TaskError(
                 f"{self.options['name']} still runs {', '.join(self.left())} after {seconds} s.",
                 hint="see crm_mon -1 and the journal of pacemaker",
                 error_code="TIMEOUT",
             )
 
+    def _empty(self) -> bool:
+        self.look()
+        return not self.left()
+
     def left(self) -> list[str]:
-        """The resources that still run on the node."""
-        self.now = status.parse(self.client.status())
+        """The resources that ran on the node when the cluster was last read."""
         return sorted(
             identity
             for identity, resource in self.now["resources"].items()

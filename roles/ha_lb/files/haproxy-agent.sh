@@ -58,7 +58,7 @@ XML
 
 # Pacemaker runs this every second, so that it starts as few processes as it can.
 
-# The state of each frontend's backends, as haproxy says it.
+# Asks haproxy on its socket for the state of all backends, into $answer. Fails if haproxy does not answer.
 ask() {
   answer=$(echo 'show stat -1 2 -1' |
     socat -T "$answer_seconds" -t "$answer_seconds" - \
@@ -114,7 +114,7 @@ monitor() {
     fi
     runs || missed=$((missed - 1))
     [ "$missed" -gt 0 ] || return "$not_running"
-    # It hangs: a new one would refuse the connection, or answer.
+    # haproxy took the question and did not answer in time, so it hangs. One that just starts refuses the connection.
     seconds_now
     [ $((now - began)) -lt "$answer_seconds" ] || return "$generic_error"
     [ "$rounds" -gt 0 ] || return "$generic_error"
@@ -128,10 +128,10 @@ start() {
   if ask; then
     return "$success"
   fi
-  # Those that did not come back in time have used up systemd's patience.
+  # systemd refuses to start a unit that has failed too often, until its failures are reset.
   systemctl reset-failed "$unit" 2>/dev/null
   systemctl start "$unit" || return "$generic_error"
-  # Pacemaker ends this when its timeout is up.
+  # Pacemaker kills this script if the start takes longer than the timeout of the operation.
   until ask; do
     runs || return "$generic_error"
     sleep 0.1
@@ -141,11 +141,11 @@ start() {
 
 stop() {
   if runs && ! ask; then
-    # Told to stop first, so that systemd does not restart it.
+    # The stop comes before the kill, so that systemd does not restart the killed process.
     systemctl stop --no-block --job-mode=ignore-dependencies "$unit"
     systemctl kill --signal=KILL "$unit" 2>/dev/null
   fi
-  # When the machine shuts down, systemd keeps haproxy until pacemaker has ended; this is pacemaker, ending.
+  # At a shutdown systemd would let this job wait until pacemaker has stopped, which itself waits for this job.
   systemctl stop --job-mode=ignore-dependencies "$unit" || return "$generic_error"
   rm -f "$known"
   return "$success"

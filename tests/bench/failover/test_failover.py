@@ -17,11 +17,21 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "molecule/ha_lb/tests"))
 
-from balancers import NODES, ROOT, Client, converge, holders, machine, playbook, settled, wait_for
+from balancers import (
+    ADDRESSES,
+    NODES,
+    ROOT,
+    Client,
+    converge,
+    holders,
+    machine,
+    playbook,
+    settled,
+    wait_for,
+)
 from picture import draw
 
 ROUNDS = int(os.environ.get("FAILOVER_ROUNDS", "10"))
-ADDRESSES = {"balancer1": "10.70.1.11", "balancer2": "10.70.1.12"}
 KEEPALIVED = """
 global_defs {{
     vrrp_version 3
