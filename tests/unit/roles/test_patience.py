@@ -94,7 +94,7 @@ def test_every_option_that_is_a_wait_follows() -> None:
             names = [
                 name
                 for name in entry.get("options", {})
-                if re.search("timeout|wait|_seconds|token_ms", name)
+                if re.search("timeout|wait|_seconds|token_ms|advert_ms", name)
             ]
             found |= {name for name in names if not {name, role} & OTHERS.keys()}
     assert found == set(LIMITS)
