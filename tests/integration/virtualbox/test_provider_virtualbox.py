@@ -74,7 +74,7 @@ def inventory(world, machines, reached) -> dict:
         "ansible_python_interpreter": sys.executable,
         "provider_datacenter": "lab",
         "provider_virtualbox_folder": str(world.vms),
-        "provider_plan": {"gateway": next(iter(machines)), "machines": "{{ plan }}"},
+        "provider_plan": {"gateways": [next(iter(machines))], "machines": "{{ plan }}"},
         "provider_machine": "{{ plan[inventory_hostname] }}",
         "provider_seed_path": f"{world.folder}/{{{{ inventory_hostname }}}}.iso",
         "provider_published_ports": published(SSH_PORT, API_PORT),
@@ -331,7 +331,7 @@ def test_an_image_and_the_power(world, play, boot_disk):
         machines=solo,
         ok=False,
         **options,
-        provider_plan={"machines": renamed},
+        provider_plan={"gateways": ["solo"], "machines": renamed},
     )
     words = " ".join(output.split())
     assert "as solo.dc.internal, and is planned as solo.other.example." in words
