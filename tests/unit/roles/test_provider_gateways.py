@@ -117,6 +117,31 @@ def test_ports_of_vms_that_run_are_not_asked_for() -> None:
     assert worked_out("provider_virtualbox", held, "gate01") == []
 
 
+@pytest.mark.parametrize(
+    ("port", "option"),
+    [
+        (SSH, "datacenter_ssh_port"),
+        (API, "datacenter_api_port"),
+        (SECOND, "datacenter_second_gateway_port_step"),
+        ({**SSH, "name": "web"}, "datacenter_published_ports"),
+    ],
+)
+def test_a_port_that_is_taken_is_said_with_the_option_that_moves_it(
+    port: dict[str, Any], option: str
+) -> None:
+    busy = {"results": [{"item": port, "msg": "busy"}]}
+    said = worked_out(
+        "provider_virtualbox",
+        "__provider_virtualbox_port_problems",
+        "gate01",
+        "gate02",
+        provider_published_ports=[port],
+        __provider_virtualbox_ports=busy,
+    )
+    assert [f"Change {option}, or end that program." in text for text in said] == [True]
+    assert f"is to lead to the {port['name']} port of the gateway" in said[0]
+
+
 VBOXMANAGE = """#!/bin/sh
 state=$PWD/$2
 case $1 in
