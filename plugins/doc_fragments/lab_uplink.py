@@ -15,7 +15,7 @@ options:
       - The gateway machines, one or two. The first gets 10.0.2.15 on the uplink, the second
         10.0.2.16.
       - With two, the addresses go by MAC, and no other machine gets one. A gateway that runs while
-        its place in the list changes has its new address from its next start on.
+        its place in the list changes has its new address at its next start at the latest.
       - With one, or without this option, any machine that asks gets 10.0.2.15, one at a time.
     type: list
     elements: dict
