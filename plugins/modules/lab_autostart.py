@@ -13,7 +13,7 @@ description:
   - Writes one file that Python runs, C(autostart.pyz) in the folder of the data center. It holds
     all that it needs of this collection.
   - Run with C(start), it makes the network that a reboot of the host has taken, and starts the
-    machines. Run with C(stop), it shuts them down, the first one last. What is so already is left
+    machines. Run with C(stop), it shuts them down, the gateways last. What is so already is left
     alone.
   - The role P(virtual.datacenter.provider_lab#role) has systemd run it.
 options:
@@ -27,7 +27,10 @@ options:
     choices: [present, absent]
     default: present
   machines:
-    description: Names of the machines in the order in which they are started, the gateway first.
+    description:
+      - Names of the machines in the order in which they are started, the gateways before all
+        others.
+      - Without O(gateways) the first one is the gateway.
     type: list
     elements: str
     default: []
@@ -36,24 +39,6 @@ options:
     type: list
     elements: str
     default: []
-  ports:
-    description: Ports that are published on 127.0.0.1 of the host.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: What the port is for.
-        type: str
-        required: true
-      host_port:
-        description: The port on 127.0.0.1 of the host.
-        type: int
-        required: true
-      guest_port:
-        description: The port of the gateway.
-        type: int
-        required: true
   timeout:
     description: Seconds that a shutdown may take before the power is cut.
     type: int
@@ -62,6 +47,8 @@ options:
     description: Folder on the host that holds all data centers.
     type: path
     default: /var/lib/virtual.datacenter
+extends_documentation_fragment:
+  - virtual.datacenter.lab_uplink
 attributes:
   check_mode:
     support: full
@@ -135,7 +122,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._core.error imp
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     autostart,
     folders,
+    gateways,
     names,
+    options,
     state,
 )
 
@@ -161,17 +150,12 @@ WORDS = {
 
 
 def argument_spec() -> dict[str, Any]:
-    port = {
-        "name": {"type": "str", "required": True},
-        "host_port": {"type": "int", "required": True},
-        "guest_port": {"type": "int", "required": True},
-    }
     return {
         "datacenter": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "machines": {"type": "list", "elements": "str", "default": []},
         "bridges": {"type": "list", "elements": "str", "default": []},
-        "ports": {"type": "list", "elements": "dict", "default": [], "options": port},
+        **options.uplink(),
         "timeout": {"type": "int", "default": 60},
         "root_dir": {"type": "path", "default": "/var/lib/virtual.datacenter"},
     }
@@ -210,6 +194,7 @@ class Task(change.Task):
 
     def __init__(self, params: dict[str, Any]) -> None:
         problem = names.check_name("The data center's name", params["datacenter"])
+        problem = problem or gateways.check(params["gateways"], params["ports"])
         if problem:
             raise TaskError(problem, error_code="BAD_OPTION")
         self.params = params

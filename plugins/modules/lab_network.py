@@ -18,9 +18,9 @@ description:
     gateway machine is the router.
   - Namespace C(vdc-NAME-outside) plays the NAT engine of a hypervisor on the uplink. It has the
     addresses 10.0.2.2 (router) and 10.0.2.3 (a resolver with the record C(upstream.test) that
-    forwards nothing), gives the gateway 10.0.2.15 by DHCP, and has 198.51.100.10 as a host of the
-    internet.
-  - Published ports listen on 127.0.0.1 of the host and lead to the gateway, as a NAT port forward
+    forwards nothing), gives the gateway 10.0.2.15 by DHCP, and a second gateway 10.0.2.16, and has
+    198.51.100.10 as a host of the internet.
+  - Published ports listen on 127.0.0.1 of the host and lead to a gateway, as a NAT port forward
     does.
 options:
   datacenter:
@@ -43,28 +43,12 @@ options:
     type: list
     elements: str
     default: []
-  ports:
-    description: Ports that are published on 127.0.0.1 of the host.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: What the port is for.
-        type: str
-        required: true
-      host_port:
-        description: The port on 127.0.0.1 of the host.
-        type: int
-        required: true
-      guest_port:
-        description: The port on the uplink address of the gateway machine.
-        type: int
-        required: true
   root_dir:
     description: Folder that holds everything of the lab's data centers.
     type: path
     default: /var/lib/virtual.datacenter
+extends_documentation_fragment:
+  - virtual.datacenter.lab_uplink
 attributes:
   check_mode:
     support: full
@@ -108,6 +92,17 @@ EXAMPLES = r"""
       - {name: ssh, host_port: 2222, guest_port: 22}
       - {name: api, host_port: 16443, guest_port: 6443}
 
+- name: Two gateways, the SSH of each on a port of its own
+  virtual.datacenter.lab_network:
+    datacenter: lab
+    bridges: [br-edge, br-control]
+    gateways:
+      - {name: gate01, mac: "02:00:5e:00:53:01"}
+      - {name: gate02, mac: "02:00:5e:00:53:02"}
+    ports:
+      - {name: ssh, host_port: 2222, guest_port: 22}
+      - {name: ssh-gate02, host_port: 2223, guest_port: 22, machine: gate02}
+
 - name: Remove it
   virtual.datacenter.lab_network:
     datacenter: lab
@@ -138,9 +133,13 @@ network:
       type: str
       sample: br-uplink
     gateway_address:
-      description: Address the gateway gets on the uplink.
+      description: Address the gateway gets on the uplink, the first one of two.
       type: str
       sample: 10.0.2.15
+    gateway_addresses:
+      description: Address on the uplink of each gateway by its name, empty without O(gateways).
+      type: dict
+      sample: {gate01: 10.0.2.15, gate02: 10.0.2.16}
     resolver_address:
       description: Resolver behind the uplink.
       type: str
@@ -203,7 +202,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab import names, network, state
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
+    gateways,
+    names,
+    network,
+    options,
+    state,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import (
     LabNetwork,
@@ -212,16 +217,11 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_ho
 
 
 def argument_spec() -> dict[str, Any]:
-    port = {
-        "name": {"type": "str", "required": True},
-        "host_port": {"type": "int", "required": True},
-        "guest_port": {"type": "int", "required": True},
-    }
     return {
         "datacenter": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "bridges": {"type": "list", "elements": "str", "default": []},
-        "ports": {"type": "list", "elements": "dict", "default": [], "options": port},
+        **options.uplink(),
         "root_dir": {"type": "path", "default": "/var/lib/virtual.datacenter"},
     }
 
@@ -229,6 +229,7 @@ def argument_spec() -> dict[str, Any]:
 def check(params: dict[str, Any]) -> None:
     problem = names.check_name("The data center's name", params["datacenter"])
     problem = problem or check_bridge_names(params["bridges"])
+    problem = problem or gateways.check(params["gateways"], params["ports"])
     host_ports = [port["host_port"] for port in params["ports"]]
     if not problem and len(set(host_ports)) != len(host_ports):
         problem = f"Published host ports must differ, found {host_ports}"
@@ -250,7 +251,10 @@ class Task(change.Task):
         self.check_mode = check_mode
         self.present: bool = params["state"] == "present"
         ports = [Port(**port) for port in params["ports"]]
-        self.lab = LabNetwork(params["root_dir"], params["datacenter"], params["bridges"], ports)
+        machines = [gateways.Gateway(**gateway) for gateway in params["gateways"]]
+        self.lab = LabNetwork(
+            params["root_dir"], params["datacenter"], params["bridges"], ports, machines
+        )
 
     def plan(self) -> state.Plan:
         """Read the network and plan from it; what is in the way is an error."""

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import machine, state
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.gateways import Gateway
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.machine_host import LabMachine
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import (
@@ -20,7 +21,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_ho
 
 
 class Lab:
-    """The data center that the settings describe; its first machine is the gateway."""
+    """The data center that the settings describe. Without gateways its first machine is the one."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.root: str = settings["root_dir"]
@@ -28,7 +29,11 @@ class Lab:
         self.machines: list[str] = settings["machines"]
         self.timeout: int = settings["timeout"]
         ports = [Port(**port) for port in settings["ports"]]
-        self.network = LabNetwork(self.root, self.datacenter, settings["bridges"], ports)
+        gateways = [Gateway(**gateway) for gateway in settings["gateways"]]
+        self.network = LabNetwork(self.root, self.datacenter, settings["bridges"], ports, gateways)
+        named = {gateway.name for gateway in gateways} or set(self.machines[:1])
+        self.gateways = [name for name in self.machines if name in named]
+        self.others = [name for name in self.machines if name not in named]
 
     def make_network(self) -> None:
         actions = state.plan(self.network.read(), self.network.wanted())
@@ -53,15 +58,17 @@ class Lab:
         return ""
 
     def start(self) -> Iterable[str]:
-        """Everybody else gets addresses from the gateway."""
+        """The gateways first: everybody else gets addresses from them."""
         self.make_network()
-        return [self.bring(name, "started") for name in self.machines]
+        return [self.bring(name, "started") for name in [*self.gateways, *self.others]]
 
     def stop(self) -> Iterable[str]:
-        """The gateway last: the others may still have something to say to each other."""
+        """The gateways last: the others may still have something to say to each other."""
         with ThreadPoolExecutor(max(1, len(self.machines))) as pool:
-            others = list(pool.map(lambda name: self.bring(name, "stopped"), self.machines[1:]))
-        return [*others, *[self.bring(name, "stopped") for name in self.machines[:1]]]
+            # The second list waits for the first: at most two shutdowns after each other.
+            others = list(pool.map(lambda name: self.bring(name, "stopped"), self.others))
+            gateways = list(pool.map(lambda name: self.bring(name, "stopped"), self.gateways))
+        return [*others, *gateways]
 
 
 def say(text: str, stream: TextIO) -> None:

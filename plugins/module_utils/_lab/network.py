@@ -17,11 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab import names
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab import gateways, names
 
 ROUTER = "10.0.2.2"
 RESOLVER = "10.0.2.3"
-GATEWAY = "10.0.2.15"
+GATEWAY = gateways.ADDRESSES[0]
+NETWORK = "10.0.2.0"
 PREFIX = 24
 INTERNET_HOST = "198.51.100.10"
 RECORDS = {"upstream.test": INTERNET_HOST}
@@ -65,20 +66,40 @@ NO_CABLE = "down"
 @dataclass(frozen=True)
 class Port:
     """One published port: the loopback port of this host and the port of the gateway machine
-    behind it.
+    behind it, the first one where no machine is named.
     """
 
     name: str
     host_port: int
     guest_port: int
+    machine: str | None = None
 
-    def forward(self) -> str:
-        return f"{self.host_port}:{GATEWAY}:{self.guest_port}"
+    def forward(self, addresses: Mapping[str, str]) -> str:
+        address = addresses.get(self.machine or "", GATEWAY)
+        return f"{self.host_port}:{address}:{self.guest_port}"
 
 
-def dnsmasq_config(run_directory: str) -> str:
-    """The NAT engine's DHCP and DNS: one address for the gateway, a few records, nothing is
-    asked outside.
+def who_gets_which(machines: Sequence[gateways.Gateway]) -> list[str]:
+    """One gateway gets the only address there is, two of them each its own."""
+    if len(machines) < 2:
+        return [f"dhcp-range={GATEWAY},{GATEWAY},255.255.255.0,1h"]
+    addresses = gateways.addresses(machines)
+    return [
+        f"dhcp-range={NETWORK},static,255.255.255.0,1h",
+        *(f"dhcp-host={machine.mac.lower()},{addresses[machine.name]}" for machine in machines),
+    ]
+
+
+def lease_file(machines: Sequence[gateways.Gateway]) -> str:
+    """Leases of another order would keep each of two gateways from the address of the other."""
+    if len(machines) < 2:
+        return "leases"
+    return "-".join(["leases", *(machine.mac.replace(":", "").lower() for machine in machines)])
+
+
+def dnsmasq_config(run_directory: str, machines: Sequence[gateways.Gateway] = ()) -> str:
+    """The NAT engine's DHCP and DNS: one address for each gateway, a few records, nothing is
+    asked outside. With one gateway the text is the same as without a list of them.
     """
     lines = [
         "port=53",
@@ -90,10 +111,10 @@ def dnsmasq_config(run_directory: str) -> str:
         "except-interface=lo",
         f"listen-address={RESOLVER}",
         "dhcp-authoritative",
-        f"dhcp-range={GATEWAY},{GATEWAY},255.255.255.0,1h",
+        *who_gets_which(machines),
         f"dhcp-option=option:router,{ROUTER}",
         f"dhcp-option=option:dns-server,{RESOLVER}",
-        f"dhcp-leasefile={run_directory}/leases",
+        f"dhcp-leasefile={run_directory}/{lease_file(machines)}",
         f"log-facility={run_directory}/dnsmasq.log",
         "log-dhcp",
         "log-queries",

@@ -17,6 +17,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._core.error imp
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
     folders,
+    gateways,
     names,
     namespaces,
     network,
@@ -59,7 +60,12 @@ class LabNetwork:
     """One data center's network on this host."""
 
     def __init__(
-        self, root: str, datacenter: str, bridges: Sequence[str], ports: Sequence[network.Port]
+        self,
+        root: str,
+        datacenter: str,
+        bridges: Sequence[str],
+        ports: Sequence[network.Port],
+        machines: Sequence[gateways.Gateway] = (),
     ) -> None:
         self.root = root
         self.datacenter = datacenter
@@ -67,8 +73,9 @@ class LabNetwork:
         self.outside = names.outside_namespace(datacenter)
         self.bridges = list(bridges)
         self.directory = names.run_directory(root, datacenter)
-        self.dhcp = services.Dhcp(self.directory, datacenter)
-        self.ports = services.Ports(self.directory, datacenter, ports)
+        self.gateways = list(machines)
+        self.dhcp = services.Dhcp(self.directory, datacenter, machines)
+        self.ports = services.Ports(self.directory, datacenter, ports, machines)
 
     def wanted(self) -> dict[str, str]:
         return network.wanted_network(
@@ -265,6 +272,7 @@ class LabNetwork:
             "bridges": [names.UPLINK_BRIDGE, *self.bridges],
             "uplink_bridge": names.UPLINK_BRIDGE,
             "gateway_address": network.GATEWAY,
+            "gateway_addresses": gateways.addresses(self.gateways),
             "resolver_address": network.RESOLVER,
             "internet_address": network.INTERNET_HOST,
             "ports": {port.name: port.host_port for port in self.ports.ports},

@@ -25,6 +25,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._core import (
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     forwarder,
+    gateways,
     names,
     namespaces,
     network,
@@ -100,9 +101,11 @@ class Service:
 class Dhcp(Service):
     """DHCP and DNS of the NAT engine, inside the outside namespace."""
 
-    def __init__(self, directory: str, datacenter: str) -> None:
+    def __init__(
+        self, directory: str, datacenter: str, machines: Sequence[gateways.Gateway] = ()
+    ) -> None:
         super().__init__(directory, "NAT engine", names.outside_namespace(datacenter))
-        self.text = network.dnsmasq_config(directory)
+        self.text = network.dnsmasq_config(directory, machines)
 
     @property
     def file(self) -> str:
@@ -130,10 +133,17 @@ class Dhcp(Service):
 class Ports(Service):
     """Published ports, in this host's own network."""
 
-    def __init__(self, directory: str, datacenter: str, ports: Sequence[network.Port]) -> None:
+    def __init__(
+        self,
+        directory: str,
+        datacenter: str,
+        ports: Sequence[network.Port],
+        machines: Sequence[gateways.Gateway] = (),
+    ) -> None:
         super().__init__(directory, "port forwarder", None)
         self.outside = names.namespace_path(names.outside_namespace(datacenter))
         self.ports = sorted(ports, key=lambda port: port.host_port)
+        self.addresses = gateways.addresses(machines)
         self.text = source_of_forwarder()
 
     @property
@@ -142,7 +152,8 @@ class Ports(Service):
 
     @property
     def arguments(self) -> list[str]:
-        return ["-I", self.file, self.outside, *[port.forward() for port in self.ports]]
+        forwards = [port.forward(self.addresses) for port in self.ports]
+        return ["-I", self.file, self.outside, *forwards]
 
     def is_ours(self, pid: int) -> bool:
         argv = processes.arguments(pid)

@@ -30,7 +30,14 @@ def play(folder: Path, entry: str, *options: str, ok: bool = True, **more: Any) 
         "ansible_python_interpreter": sys.executable,
         "provider_datacenter": NAME,
         "provider_plan": {
-            "machines": {"kept": {"name": "kept", "host": "localhost"}},
+            "gateways": ["kept"],
+            "machines": {
+                "kept": {
+                    "name": "kept",
+                    "host": "localhost",
+                    "nics": [{"number": 1, "kind": "nat", "mac": "02:00:5e:00:53:01"}],
+                }
+            },
             "segments": {"edge": {}},
         },
         "provider_published_ports": [{"name": "ssh", "host_port": port, "guest_port": 22}],

@@ -237,8 +237,8 @@ def definition(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-def inside(root: str, *command: str) -> str:
-    attach = machine(root, state="defined")["machine"]["attach"]
+def inside(root: str, *command: str, name: str = "one") -> str:
+    attach = machine(root, state="defined", name=name)["machine"]["attach"]
     clean = ["--clear-env", "-v", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "--"]
     return subprocess.run(
         [*attach, *clean, *command], check=True, capture_output=True, text=True
@@ -287,6 +287,57 @@ def test_a_machine_from_nothing_to_nothing(root: str, definition: dict[str, Any]
     assert machine(root, state="absent")["changed"]
     assert machine(root, state="absent")["actions"] == []
     assert lab_info.machines(root, NAME) == {}
+
+
+# Says to each caller in which machine it runs.
+TELL = """
+import socket, sys
+server = socket.create_server(("", 8000))
+while True:
+    connection, _caller = server.accept()
+    with connection:
+        connection.sendall(sys.argv[1].encode())
+"""
+
+
+def told_by(port: int, deadline: float) -> str:
+    """An empty answer is that of the forwarder: nobody listens behind it yet."""
+    said = ""
+    while not said:
+        assert time.monotonic() < deadline
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            said = connection.makefile().read()
+        time.sleep(0.2)
+    return said
+
+
+def test_two_gateways_have_an_address_and_a_port_each(
+    root: str, definition: dict[str, Any]
+) -> None:
+    macs = {"one": MAC, "two": "02:00:5e:00:53:02"}
+    gateways = [{"name": name, "mac": mac} for name, mac in macs.items()]
+    ports = [{"name": "tell", "host_port": SSH_PORT, "guest_port": 8000, "machine": "one"}]
+    network(root, ports=[{**ports[0], "machine": None}])
+    assert network(root, gateways=gateways[:1], ports=ports)["actions"] == []
+    ports.append({"name": "two", "host_port": free_port(), "guest_port": 8000, "machine": "two"})
+    for name, mac in macs.items():
+        nics = [{"number": 1, "mac": mac, "kind": "nat"}]
+        machine(root, **{**definition, "nics": nics}, name=name)
+    made = network(root, gateways=gateways, ports=ports)
+    assert made["actions"] == [
+        f"restart DHCP and DNS on the uplink of data center '{NAME}'",
+        f"publish ports of data center '{NAME}' on 127.0.0.1 anew",
+    ]
+    wanted = {"one": "10.0.2.15", "two": "10.0.2.16"}
+    assert made["network"]["gateway_addresses"] == wanted
+    deadline = time.monotonic() + 240
+    for name, address in wanted.items():
+        while f" {address}/24" not in inside(root, "ip", "-4", "-o", "address", name=name):
+            assert time.monotonic() < deadline, inside(root, "ip", "address", name=name)
+            time.sleep(0.5)
+        inside(root, "systemd-run", "--quiet", "python3", "-c", TELL, name, name=name)
+    assert [told_by(port["host_port"], deadline) for port in ports] == ["one", "two"]
+    assert network(root, gateways=gateways, ports=ports)["actions"] == []
 
 
 def test_the_program_brings_back_what_a_reboot_of_the_host_took(

@@ -69,12 +69,13 @@ def inventory(world, machines, reached) -> dict:
         }
         for name, nics in machines.items()
     }
+    gateways = [name for name, nics in machines.items() if nics[0]["kind"] == "nat"]
     variables = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
         "provider_datacenter": "lab",
         "provider_virtualbox_folder": str(world.vms),
-        "provider_plan": {"gateway": next(iter(machines)), "machines": "{{ plan }}"},
+        "provider_plan": {"gateways": gateways, "machines": "{{ plan }}"},
         "provider_machine": "{{ plan[inventory_hostname] }}",
         "provider_seed_path": f"{world.folder}/{{{{ inventory_hostname }}}}.iso",
         "provider_published_ports": published(SSH_PORT, API_PORT),
@@ -196,6 +197,33 @@ def test_a_vm_of_the_user_with_the_name_of_a_machine(world, play):
     play(("hypervisors", "destroy"))
     assert world.names() == ['"cp01"']
     assert world.run("virtualbox_vm_info")["vms"] == before
+
+
+def test_each_of_two_gateways_has_its_ports(world, play):
+    second = nic(1, "nat", None, "02:5e:00:00:05:01")
+    machines = {"gate01": PLAN["gate01"], "gate02": [second]}
+    one = published(SSH_PORT, API_PORT)
+    two = [
+        {"name": "ssh", "host_port": SSH_PORT, "guest_port": 22, "machine": "gate01"},
+        {"name": "ssh-gate02", "host_port": API_PORT, "guest_port": 22, "machine": "gate02"},
+    ]
+
+    def ports() -> dict:
+        cards = {
+            vm["name"]: vm["nics"]
+            for vm in world.run("virtualbox_vm_info", managed_by="lab")["vms"]
+        }
+        return {
+            name: {rule["name"]: rule["host_port"] for rule in nics[0]["port_forwards"]}
+            for name, nics in cards.items()
+            if nics
+        }
+
+    play(*ALL, machines={"gate01": PLAN["gate01"]}, provider_published_ports=one)
+    assert ports() == {"gate01": {"ssh": SSH_PORT, "api": API_PORT}}
+    assert play(*ALL, machines=machines, provider_published_ports=two)[0] == 2
+    assert ports() == {"gate01": {"ssh": SSH_PORT}, "gate02": {"ssh-gate02": API_PORT}}
+    assert play(*ALL, machines=machines, provider_published_ports=two)[0] == 0
 
 
 # A second data center with machines of the same names.
@@ -331,7 +359,7 @@ def test_an_image_and_the_power(world, play, boot_disk):
         machines=solo,
         ok=False,
         **options,
-        provider_plan={"machines": renamed},
+        provider_plan={"gateways": ["solo"], "machines": renamed},
     )
     words = " ".join(output.split())
     assert "as solo.dc.internal, and is planned as solo.other.example." in words

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The unit that starts the machines, and the program that it runs for VirtualBox."""
+"""The unit that starts the machines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from role_templar import role_templar, trusted
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLE = ROOT / "roles" / "autostart"
-VIRTUALBOX = ROOT / "roles" / "provider_virtualbox"
 
 
 def unit(**given: Any) -> str:
@@ -57,22 +56,3 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert "User=root" in lines and "KillMode=process" in lines
     (start,) = [line for line in lines if line.startswith("ExecStart=")]
     assert start.endswith('a \\"b\\" %%n $$HOME.sh" "start"')
-
-
-def test_the_program_for_virtualbox_has_the_gateway_first() -> None:
-    names = ["a01", "gate01", "lb01"]
-    vms = [{"name": f"s-{name}", "uuid": f"uuid-{name}"} for name in names]
-    vms += [{"name": name, "uuid": f"uuid-{name}"} for name in ("lab-base", "s-other", "lb01")]
-    machines = {name: {"name": name, "host": "h", "fqdn": name} for name in names}
-    given = {
-        "inventory_hostname": "h",
-        "provider_datacenter": "lab",
-        "provider_virtualbox_vm_prefix": "s-",
-        "provider_plan": {"gateway": "gate01", "machines": machines, "segments": {}},
-        "__provider_virtualbox_there": {"vms": vms},
-    }
-    text = (VIRTUALBOX / "templates/autostart.sh.j2").read_text(encoding="utf-8")
-    templar = role_templar(VIRTUALBOX, **given)
-    program = str(templar.template(trusted(text), escape_backslashes=False))
-    assert '\ngateway="uuid-gate01"\nothers="uuid-a01 uuid-lb01"\n' in program
-    subprocess.run(["sh", "-n"], input=program, text=True, check=True, timeout=60)

@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from pathlib import Path
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
+    gateways,
     names,
     namespaces,
     network,
     network_host,
+    services,
     state,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab.gateways import Gateway
 
 RECORDED = Path(__file__).parent / "recorded"
 RUN = "/var/lib/virtual.datacenter/h3/run"
@@ -144,6 +149,78 @@ def test_the_nat_engine_asks_nobody() -> None:
     assert not [line for line in lines if line.startswith("server=")]
     assert "dhcp-range=10.0.2.15,10.0.2.15,255.255.255.0,1h" in lines
     assert "host-record=upstream.test,198.51.100.10" in lines
+
+
+ONE = Gateway("gate01", "02:00:5E:00:53:01")
+TWO = Gateway("gate02", "02:00:5e:00:53:02")
+
+
+def test_one_gateway_changes_nothing() -> None:
+    # Another text would restart DHCP and DNS of every data center that there is.
+    text = network.dnsmasq_config(RUN)
+    assert hashlib.sha256(text.encode()).hexdigest().startswith("6260b51f4e50")
+    assert network.dnsmasq_config(RUN, [ONE]) == text
+    port = network.Port("ssh", 2222, 22, "gate01")
+    named = services.Ports(RUN, "h3", [port], [ONE]).arguments
+    assert named == services.Ports(RUN, "h3", [network.Port("ssh", 2222, 22)]).arguments
+    assert named[-1] == "2222:10.0.2.15:22"
+
+
+def test_two_gateways_get_each_its_own_address() -> None:
+    lines = network.dnsmasq_config(RUN, [ONE, TWO]).splitlines()
+    assert [line for line in lines if line.startswith("dhcp-") and "option" not in line] == [
+        "dhcp-authoritative",
+        "dhcp-range=10.0.2.0,static,255.255.255.0,1h",
+        "dhcp-host=02:00:5e:00:53:01,10.0.2.15",
+        "dhcp-host=02:00:5e:00:53:02,10.0.2.16",
+        f"dhcp-leasefile={RUN}/leases-02005e005301-02005e005302",
+    ]
+    others = [line for line in network.dnsmasq_config(RUN).splitlines() if line not in lines]
+    assert len(others) == 2, "the rest is that of one gateway"
+
+
+def test_a_port_leads_to_its_gateway() -> None:
+    ports = [
+        network.Port("ssh-gate02", 2223, 22, "gate02"),
+        network.Port("ssh", 2222, 22, "gate01"),
+        network.Port("api", 6443, 6443),
+    ]
+    service = services.Ports(RUN, "h3", ports, [ONE, TWO])
+    assert service.arguments[3:] == [
+        "2222:10.0.2.15:22",
+        "2223:10.0.2.16:22",
+        "6443:10.0.2.15:6443",
+    ]
+
+
+def test_the_result_names_the_address_of_each_gateway() -> None:
+    shown = network_host.LabNetwork("/r", "h3", [], [], [ONE, TWO]).result()
+    assert shown["gateway_addresses"] == {"gate01": "10.0.2.15", "gate02": "10.0.2.16"}
+    assert shown["gateway_address"] == "10.0.2.15"
+    assert network_host.LabNetwork("/r", "h3", [], []).result()["gateway_addresses"] == {}
+
+
+@pytest.mark.parametrize(
+    ("machines", "target", "problem"),
+    [
+        ([], "gate09", None),
+        ([ONE], None, None),
+        ([ONE, TWO], "gate02", None),
+        ([ONE], "gate02", "is none of the gateways: gate01"),
+        ([ONE, TWO, Gateway("gate03", "02:00:5e:00:53:03")], None, "up to 2 gateways, found 3"),
+        ([ONE, Gateway("gate01", TWO.mac)], None, "has a name of its own, found gate01, gate01"),
+        ([ONE, Gateway("gate02", ONE.mac.lower())], None, "has a mac of its own"),
+        ([Gateway("gate01", "02005e005301")], None, "MAC address of the gateway 'gate01' must be"),
+        ([Gateway("gate01", f"{TWO.mac}\nport=0")], None, "must be six pairs of hexadecimal"),
+    ],
+)
+def test_gateways_that_are_good_and_that_are_not(
+    machines: list[Gateway], target: str | None, problem: str | None
+) -> None:
+    given = [dataclasses.asdict(machine) for machine in machines]
+    ports = [{"name": "ssh", "host_port": 2222, "guest_port": 22, "machine": target}]
+    found = gateways.check(given, ports)
+    assert found is None if problem is None else problem in str(found)
 
 
 def test_only_a_mounted_name_is_a_namespace() -> None:
