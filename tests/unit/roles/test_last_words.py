@@ -47,6 +47,7 @@ NODE = {
 PLAN = {
     "name": "demo",
     "gateway": "gate01",
+    "gateways": ["gate01"],
     "jump": "",
     "machines": {item["name"]: item for item in MACHINES},
     "floating_ips": {"api": {"address": "10.1.1.10", "fqdn": "api.dc.internal"}},
@@ -105,6 +106,7 @@ def summary(folder: Path, **more: Any) -> str:
         "datacenter_kubeconfig_merge_into": "",
         "datacenter_api_server": "",
         "datacenter_api_port": 6443,
+        "datacenter_second_gateway_port_step": 10000,
         "datacenter_clock": [{"layer": "machines", "began": 100.0}, {"layer": "x", "began": 110.5}],
         "verify_nodes_found": {"resources": [NODE]},
         "verify_control_planes": ["cp01"],
@@ -163,6 +165,36 @@ def test_the_summary_of_a_data_center_without_kubernetes(tmp_path: Path) -> None
     ):
         assert f"\n{line}\n" in output, output
     assert "kube" not in output.lower()
+
+
+TWO = {
+    **PLAN,
+    "gateways": ["gate01", "gate02"],
+    "machines": {**PLAN["machines"], "gate02": machine("gate02", None, None, "gateway")},
+}
+
+
+def test_the_summary_says_what_leads_through_the_second_gateway(tmp_path: Path) -> None:
+    web = {"name": "web", "port": 8080, "to_address": "10.1.1.10", "to_port": 80}
+    gate01 = {**MACHINES[0], "host": "workstation"}
+    plan = {**TWO, "published_ports": [web], "machines": {**TWO["machines"], "gate01": gate01}}
+    output = summary(tmp_path, datacenter_plan=plan)
+    for line in (
+        "Port         8080 of 127.0.0.1 on workstation to 10.1.1.10:80, web",
+        "Port         18080 of 127.0.0.1 leads there through gate02, the other through gate01",
+        "API          as the kubeconfig has it through gate01; while that is off, kubectl takes",
+        "             --server=https://127.0.0.1:16443, through gate02",
+        f"SSH          ssh -F '{tmp_path}/my state/ssh/config' NAME",
+        "             leads through gate01, and while that is off through gate02",
+    ):
+        assert f"\n{line}\n" in output, output
+
+
+def test_the_tunnel_may_go_through_either_gateway(tmp_path: Path) -> None:
+    output = summary(tmp_path, datacenter_plan={**TWO, "jump": "ssh host1 -W %h:%p"})
+    assert ":10.1.1.10:6443 gate01\n" in output
+    assert "as long as it runs, or with gate02 at its end\n" in output
+    assert "--server" not in output
 
 
 @pytest.mark.parametrize("jump", ["", "ssh host1 -W %h:%p"])
