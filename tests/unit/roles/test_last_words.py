@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import views
+
+from inventories import Inventory
 
 ROOT = Path(__file__).resolve().parents[3]
 HOSTS = {
@@ -217,6 +220,48 @@ def test_a_kubectl_that_is_there_is_named(tmp_path: Path, place: str) -> None:
     assert f"\n{wanted} get pods --all-namespaces\n" in output, output
     assert "has no kubectl" not in output
     assert "Context " not in output
+
+
+def foreseen(folder: Path, *gateways: str) -> str:
+    """What a dry run says before anything has been made."""
+    inventory = Inventory()
+    inventory.change({"remove": ["gate01"]})
+    inventory.change({"add": {"gateway": {name: {} for name in gateways}}})
+    checked = inventory.check()
+    assert checked["problems"] == []
+    plan = checked["plan"]
+    return last_words(
+        folder,
+        "preflight.yml",
+        "--check",
+        datacenter_plan=plan,
+        datacenter_state_dir="/nowhere",
+        datacenter_segments=inventory.options["datacenter_segments"],
+        datacenter_kubernetes_version="1.2.3",
+        datacenter_pod_subnet="10.244.0.0/16",
+        datacenter_service_subnet="10.96.0.0/16",
+        provider_published_ports=views.host_ports(plan, 2222, 6443, 10000),
+    )
+
+
+def test_a_dry_run_names_the_ports_of_the_gateway(tmp_path: Path) -> None:
+    output = foreseen(tmp_path, "gate01")
+    assert "\nPort         2222 of workstation to SSH of gate01\n" in output
+    assert "\nPort         6443 of workstation to api\n" in output
+    assert "Router" not in output and "through" not in output
+
+
+def test_a_dry_run_names_what_two_gateways_share_and_what_each_has(tmp_path: Path) -> None:
+    output = foreseen(tmp_path, "gate01", "gate02")
+    router = "10.70.1.1, of one gateway at a time: gate01 (10.70.1.2), gate02 (10.70.1.3)"
+    for line in (
+        f"Router       edge         {router}",
+        "Port         2222 of workstation to SSH of gate01",
+        "Port         6443 of workstation to api, through gate01",
+        "Port         12222 of workstation to SSH of gate02",
+        "Port         16443 of workstation to api, through gate02",
+    ):
+        assert f"\n{line}\n" in output, output
 
 
 def left(folder: Path, *arguments: str, found: tuple[str, ...] = (), **more: Any) -> str:

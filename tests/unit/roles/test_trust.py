@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.template import trust_as_template
 from role_templar import role_templar
 
@@ -135,3 +136,40 @@ def test_others_are_reached_through_either_gateway(
     calls, said = reach(state, "gate01 gate02")
     assert calls == [first, second]
     assert "Connection closed" in said
+
+
+@pytest.mark.parametrize("jump", ["", "ssh -W %h:%p ops@host1.example.com"])
+@pytest.mark.parametrize("gateways", [["gate01"], ["gate01", "gate02"]])
+@pytest.mark.parametrize("others", [[], [MACHINES[1]]])
+def test_every_play_knows_whether_the_configuration_is_of_the_gateways_of_the_plan(
+    tmp_path: Path, jump: str, gateways: list[str], others: list[dict[str, str]]
+) -> None:
+    machines = [*({"name": name} for name in gateways), *others]
+    second = SECOND if len(gateways) > 1 else {}
+    settings(
+        tmp_path, "gate01", trust_machines=machines, trust_gateway_proxy_command=jump, **second
+    )
+    role = ROLE.with_name("datacenter")
+    found = yaml.safe_load((role / "vars" / "main.yml").read_text(encoding="utf-8"))
+    text = (tmp_path / "config").read_text(encoding="utf-8")
+    # Lookups are there only where Ansible was started as a program.
+    reading = "lookup('ansible.builtin.file', __datacenter_ssh_config)"
+    compared = found["__datacenter_ssh_found"].replace(reading, "written")
+
+    def found_is_wanted(names: list[str]) -> bool:
+        plan = {"gateways": names, "jump": jump, "machines": [*names, *others]}
+        templar = role_templar(
+            role,
+            datacenter_state_dir=str(tmp_path),
+            datacenter_plan=plan,
+            datacenter_patience=1,
+            written=text,
+            __datacenter_ssh_found=trust_as_template(compared),
+        )
+        same = "{{ __datacenter_ssh_found | sort == __datacenter_ssh_wanted | sort }}"
+        return bool(templar.template(trust_as_template(same)))
+
+    assert found_is_wanted(gateways)
+    if others:
+        assert not found_is_wanted(["gate01", "gate09"])
+        assert not found_is_wanted(["gate01"] if len(gateways) > 1 else ["gate01", "gate02"])
