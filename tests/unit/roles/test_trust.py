@@ -95,7 +95,7 @@ def reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reach:
     pretend = programs / "ssh"
     pretend.write_text(
         f'#!/bin/sh\necho "$*" >>{calls}\nfor name; do :; done\n'
-        'case " $DEAD " in *" $name "*) exit 255 ;; esac\necho "SSH-1.0-$name"\n',
+        'case " $DEAD " in *" $name "*) exit 255 ;; esac\necho "SSH-1.0-$name"\nexec cat >/dev/null\n',
         encoding="utf-8",
     )
     pretend.chmod(0o755)
@@ -126,8 +126,8 @@ def test_others_are_reached_through_either_gateway(
     tmp_path: Path, reach: Reach, folder: str
 ) -> None:
     state = tmp_path / folder
-    first = f"-F {state}/ssh/config -o ConnectTimeout=5 -W [10.70.2.11]:22 -- gate01"
-    second = f"-F {state}/ssh/config -W [10.70.2.11]:22 -- gate02"
+    first = f"-S none -F {state}/ssh/config -o ConnectTimeout=5 -W [10.70.2.11]:22 -- gate01"
+    second = f"-S none -F {state}/ssh/config -W [10.70.2.11]:22 -- gate02"
     calls, said = reach(state, "")
     assert calls == [first]
     # The real ssh talks with whoever the pretended one leads to.
