@@ -95,7 +95,8 @@ def reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reach:
     pretend = programs / "ssh"
     pretend.write_text(
         f'#!/bin/sh\necho "$*" >>{calls}\nfor name; do :; done\n'
-        'case " $DEAD " in *" $name "*) exit 255 ;; esac\necho "SSH-1.0-$name"\nexec cat >/dev/null\n',
+        'case " $DEAD " in *" $name "*) exit 255 ;; esac\n'
+        'echo "SSH-1.0-$name"\nexec cat >/dev/null\n',
         encoding="utf-8",
     )
     pretend.chmod(0o755)
