@@ -14,6 +14,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils import ssh_tunn
 OPTIONS: dict[str, t.Any] = {
     "config": {"type": "path", "required": True},
     "machine": {"type": "str", "required": True},
+    "second_machine": {"type": "str", "default": ""},
     "address": {"type": "str", "required": True},
     "port": {"type": "int", "required": True},
 }
@@ -32,12 +33,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         _spec, options = self.validate_argument_spec(OPTIONS)
         target = f"{options['address']}:{options['port']}"
-        command = ["ssh", "-F", os.path.abspath(options["config"]), "-o", "BatchMode=yes"]
+        machines = list(filter(None, [options["machine"], options["second_machine"]]))
+        command = ssh_tunnel.way(os.path.abspath(options["config"]), target, machines)
         try:
             # A task's process is a child of the process that lasts as long as the run.
-            port = ssh_tunnel.open_port(
-                os.getppid(), [*command, "-W", target, "--", options["machine"]]
-            )
+            port = ssh_tunnel.open_port(os.getppid(), command)
         except ssh_tunnel.SshTunnelError as error:
             raise AnsibleActionFail(str(error), result=error.as_result()) from error
         return {**result, "changed": False, "local_port": port}

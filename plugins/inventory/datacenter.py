@@ -16,8 +16,8 @@ description:
     and the host that holds the machines.
   - The address of a machine follows from its kind and its number. A machine that is added or taken
     away never moves another.
-  - There is always one gateway. It is called C(gate01). The others are C(lb01), C(cp01),
-    C(worker01), C(server01) and so on.
+  - There is always a gateway. It is called C(gate01), a second one C(gate02). The others are
+    C(lb01), C(cp01), C(worker01), C(server01) and so on.
   - The host of the machines is C(workstation), which is the machine that Ansible runs on, or the
     one that O(host) names. Other connection variables of it stand in C(group_vars) or C(host_vars)
     as for every host.
@@ -58,6 +58,12 @@ options:
       - It keeps the name C(workstation) in the inventory.
     type: str
     default: ""
+  gateways:
+    description:
+      - How many gateways there are, 1 or 2. Two are one router. While one of them is off, the other
+        does all of it.
+    type: int
+    default: 1
   load_balancers:
     description:
       - How many load balancers there are, from 0 to 189.
@@ -177,7 +183,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
         made = six_lines.make(
             self.get_option("name"),
             self.get_option("provider"),
-            {kind.option: self.get_option(kind.option) for kind in six_lines.KINDS},
+            {name: self.get_option(name) for name in six_lines.COUNTED},
             self.get_option("network"),
             self.get_option("vars"),
             self.get_option("host"),

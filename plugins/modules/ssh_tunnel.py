@@ -18,6 +18,7 @@ description:
     was away, and the connection that the SSH configuration shares is used where there is one.
   - The port is there until the C(ansible-playbook) process that asks has ended, however it ends.
   - Opening it does not try whether the machine answers.
+  - With O(second_machine) each connection goes through the first of the two that leads there.
 notes:
   - Works on the controller, without a connection to the host.
 attributes:
@@ -45,6 +46,10 @@ options:
     description: The machine that the way goes through, as the SSH configuration calls it.
     type: str
     required: true
+  second_machine:
+    description: Another machine, tried for each connection that cannot go through O(machine).
+    type: str
+    default: ""
   address:
     description: The address or name that the way leads to, as the machine knows it.
     type: str

@@ -13,11 +13,22 @@ import sys
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.plugin_utils import ssh_tunnel_keeper as keeper
 
+# Its arguments are two machines, and the command that ends in the name of one.
+EITHER = 'second=$1; shift; "$@" "$0" || exec "$@" "$second"'
+
 
 class SshTunnelError(TaskError):
     """There is no way; the text is for the user."""
 
     default_code = "TUNNEL_FAILED"
+
+
+def way(config: str, target: str, machines: list[str]) -> list[str]:
+    """The command that leads to ADDRESS:PORT through the first of one or two machines that can."""
+    ssh = ["ssh", "-F", config, "-o", "BatchMode=yes", "-W", target, "--"]
+    if len(machines) == 1:
+        return [*ssh, *machines]
+    return ["/bin/sh", "-c", EITHER, *machines, *ssh]
 
 
 def open_port(pid: int, command: list[str]) -> int:

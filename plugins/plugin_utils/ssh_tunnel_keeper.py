@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -39,7 +40,11 @@ def start(listener: socket.socket, command: list[str]) -> subprocess.Popen[bytes
         with client:
             client.setblocking(True)
             return subprocess.Popen(
-                command, stdin=client.fileno(), stdout=client.fileno(), stderr=subprocess.DEVNULL
+                command,
+                stdin=client.fileno(),
+                stdout=client.fileno(),
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
     return None
 
@@ -61,7 +66,9 @@ def serve(listener: socket.socket, pid: int, descriptor: int, command: list[str]
             running += [started] if started else []
         running = [process for process in running if process.poll() is None]
     for process in running:
-        process.terminate()
+        # A command may be a shell that has started another one.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def main(argv: list[str]) -> None:

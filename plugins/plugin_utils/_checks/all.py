@@ -15,6 +15,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._checks.seen im
 
 CHECKS: tuple[Callable[[Seen], Iterator[Check]], ...] = (
     machines.machines_answer,
+    cluster.routers_are_held_once,
     cluster.floating_ips_are_held_once,
     cluster.load_balancers_have_quorum,
     cluster.api_answers,

@@ -21,6 +21,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._checks.check i
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._checks.seen import Seen, having
 
 LOAD_BALANCERS = "load balancers"
+GATEWAYS = "gateways"
 PACEMAKER_HINT = (
     "Look at crm_mon -1 on a load balancer. The playbook virtual.datacenter.load_balancer "
     "puts the cluster in order."
@@ -66,6 +67,40 @@ def floating_ips_are_held_once(seen: Seen) -> Iterator[Check]:
             f"{f' since {since}' if since else ''}."
         )
         yield one(LOAD_BALANCERS, problem, well, PACEMAKER_HINT)
+
+
+def routers_are_held_once(seen: Seen) -> Iterator[Check]:
+    """Exactly one of two gateways holds the routers' addresses, the same one in all segments."""
+    asked = [name for name in seen.gateways if name in seen.health]
+    if len(seen.gateways) < 2 or not asked:
+        return
+    held = {
+        segment: [name for name in asked if router in (seen.health[name].get("addresses") or [])]
+        for segment, router in seen.routers.items()
+    }
+    wrong = {segment: names for segment, names in held.items() if len(names) != 1}
+    hint = (
+        f"Look at: {seen.ssh} {asked[0]} systemctl status keepalived. The playbook "
+        "virtual.datacenter.gateway puts the gateways in order."
+    )
+    silent = " of those that answer" if len(asked) < len(seen.gateways) else ""
+    if wrong:
+        found = ", ".join(
+            f"that of {segment} is held by {' and '.join(names) or f'none{silent}'}"
+            for segment, names in wrong.items()
+        )
+        sentence = f"The address of each router is to be held by exactly one gateway, and {found}."
+        yield Check(GATEWAYS, FAILED, sentence, hint)
+        return
+    holding = list(dict.fromkeys(names[0] for names in held.values()))
+    problem = ""
+    if len(holding) > 1:
+        problem = (
+            f"One gateway is to be the router of all segments, and {' and '.join(holding)} are "
+            "that of some each."
+        )
+    well = f"The router of all segments is {listing(holding)}."
+    yield one(GATEWAYS, problem, well, hint, WARNING)
 
 
 def load_balancers_have_quorum(seen: Seen) -> Iterator[Check]:

@@ -27,7 +27,8 @@ CERTIFICATE_DAYS = 30
 
 def machines_answer(seen: Seen) -> Iterator[Check]:
     """Every planned machine runs and answers SSH."""
-    gateway = seen.gateway
+    planned = [name for name in seen.gateways if name in seen.planned]
+    cut_off = bool(planned) and not set(planned) & set(seen.health)
     off = [name for name in seen.planned if seen.power_of(name) not in ("running", "absent", "")]
     for name in seen.planned:
         power = seen.power_of(name)
@@ -39,8 +40,10 @@ def machines_answer(seen: Seen) -> Iterator[Check]:
         elif name in off:
             hint = f"Run the playbook virtual.datacenter.start with --limit={','.join(off)}."
             yield Check(name, FAILED, f"{name} is {power}.", hint)
-        elif gateway in seen.planned and gateway not in seen.health and name != gateway:
-            yield Check(name, UNKNOWN, f"{name} is reached by {gateway}, which does not answer.")
+        elif cut_off and name not in planned:
+            which = "which does not answer" if len(planned) == 1 else "and neither answers"
+            sentence = f"{name} is reached by {' or '.join(planned)}, {which}."
+            yield Check(name, UNKNOWN, sentence)
         else:
             said = f" ({seen.silence[name]})" if seen.silence.get(name) else ""
             hint = (
@@ -53,12 +56,13 @@ def machines_answer(seen: Seen) -> Iterator[Check]:
 
 def gateway_is_redundant(seen: Seen) -> Iterator[Check]:
     """A single gateway is named as what it is."""
-    if seen.gateway:
+    if len(seen.gateways) == 1:
+        (gateway,) = seen.gateways
         sentence = (
-            f"{seen.gateway} is the only gateway: while it is off, no segment reaches another "
+            f"{gateway} is the only gateway: while it is off, no segment reaches another "
             "one, or the world."
         )
-        yield Check(seen.gateway, NOTE, sentence)
+        yield Check(gateway, NOTE, sentence)
 
 
 def services_run(seen: Seen) -> Iterator[Check]:

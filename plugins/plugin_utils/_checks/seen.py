@@ -57,7 +57,11 @@ class Seen:
         self.name: str = plan.get("name", "")
         # The machines of the plan, by name; in the order of the inventory.
         self.planned: dict[str, Any] = dict(plan.get("machines") or {})
-        self.gateway: str = plan.get("gateway") or ""
+        # One or two machines that are the one router.
+        self.gateways: list[str] = list(plan.get("gateways") or filter(None, [plan.get("gateway")]))
+        self.routers: dict[str, str] = {
+            name: segment["router"] for name, segment in (plan.get("segments") or {}).items()
+        }
         # Names of planned floating IPs by their addresses; none where there are no load balancers.
         planned = (plan.get("floating_ips") or {}).values() if self.of_role("load_balancer") else ()
         self.floating_names: dict[str, str] = {item["address"]: item["name"] for item in planned}

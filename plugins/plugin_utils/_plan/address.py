@@ -23,6 +23,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.machines 
     check_memory,
     check_roles,
     plan_machines,
+    take_legs,
 )
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Plan
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import Problems
@@ -48,14 +49,17 @@ def address_plan(config: dict[str, Any]) -> dict[str, Any]:
     problems = Problems()
     segments = read_segments(config, problems)
     check_ranges(config, segments, problems)
-    gateway = check_roles(config, problems)
+    gateways = check_roles(config, problems)
     floating = floating_ips(config, segments, problems)
-    machines = plan_machines(config, segments, taken_addresses(config), problems)
+    taken = taken_addresses(config)
+    take_legs(taken, segments)
+    machines = plan_machines(config, segments, taken, problems)
     check_memory(config, problems)
     plan = Plan(
         name=config["name"],
         domain=config["domain"],
-        gateway=gateway,
+        gateway=gateways[0] if gateways else None,
+        gateways=gateways,
         floating_ips=floating,
         segments={name: segment.planned() for name, segment in segments.items()},
         machines=machines,

@@ -23,6 +23,9 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.check_net
     RANGES,
     check_networks,
 )
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.check_ports import (
+    HOST_PORTS,
+)
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.check_text import (
     check_text,
     unprintable,
@@ -48,11 +51,6 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.specifica
 PLANNED = ("machine_segment", "machine_address")
 # What the user may want several of.
 LISTS = ("floating_ips", "frontends", "dns_records", "published_ports")
-# The ports of the host that have an owner already.
-HOST_PORTS = {
-    "datacenter_ssh_port": "the gateway's SSH",
-    "datacenter_api_port": "the Kubernetes API",
-}
 # Without these there is no plan.
 NEEDED = ("datacenter_name", "datacenter_domain", "datacenter_segments", "datacenter_floating_ip")
 

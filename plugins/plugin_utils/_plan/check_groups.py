@@ -91,6 +91,14 @@ def _machine_hosts(said: Said, problems: Problems) -> None:
                 f"machine_host of {machine['name']}, or the group",
             )
     gateways = {machine["host"] for machine in said.of_role("gateway")}
+    if len(gateways) > 1:
+        problems.add(
+            "The gateways are on the same host (the networks between them end at the host)",
+            ", ".join(
+                f"{machine['name']} is on {machine['host']}" for machine in said.of_role("gateway")
+            ),
+            "machine_host of a gateway",
+        )
     others = set(said.machine_hosts) - gateways
     away = [machine for machine in said.machines if machine["host"] in others]
     if len(gateways) == 1 and away:

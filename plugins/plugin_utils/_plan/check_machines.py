@@ -106,15 +106,23 @@ def _disks(machine: dict[str, Any], problems: Problems) -> None:
         )
 
 
+def _leg(name: str, gateways: list[str]) -> tuple[int, str]:
+    """Which address of a segment a gateway has: of two, the router's belongs to neither."""
+    if len(gateways) != 2:
+        return 1, "first"
+    return (2, "second") if name == gateways[0] else (3, "third")
+
+
 def _gateway(machine: dict[str, Any], said: Said, problems: Problems) -> None:
-    """An address of a gateway would be ignored: it is the first of each segment."""
+    """An address of a gateway would be ignored: it is the same one of each segment."""
     if not machine["address"] or not said.right("datacenter_segments"):
         return
     networks = [parsed(segment["subnet"]) for segment in said.options["datacenter_segments"]]
-    routers = [str(network[1]) for network in networks if network is not None and network.size > 1]
-    if machine["address"] not in routers:
+    number, word = _leg(machine["name"], [item["name"] for item in said.of_role("gateway")])
+    legs = [str(net[number]) for net in networks if net is not None and net.size > number]
+    if machine["address"] not in legs:
         problems.add(
-            f"The gateway {machine['name']} has the first address of each segment",
+            f"The gateway {machine['name']} has the {word} address of each segment",
             f"found {shown(machine['address'])}",
             f"machine_address of {machine['name']}: remove it",
         )

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.check_ports import (
+    check_ports,
+)
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
     Problems,
@@ -14,6 +17,9 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems 
     shown,
 )
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.said import Said
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.segments import (
+    own_addresses,
+)
 
 UNUSABLE = {
     "0.0.0.0/8": "this network",
@@ -123,18 +129,6 @@ def _pods(network: netaddr.IPNetwork, said: Said, problems: Problems) -> None:
         )
 
 
-def check_ports(said: Said, problems: Problems) -> None:
-    names = [n for n in ("datacenter_ssh_port", "datacenter_api_port") if said.right(n)]
-    for name in names:
-        problems.port(said.options[name], name)
-    if len(names) == 2 and said.options[names[0]] == said.options[names[1]]:
-        problems.add(
-            "The gateway's SSH and the Kubernetes API have a port each on the host",
-            f"both are {said.options[names[0]]}",
-            " or ".join(names),
-        )
-
-
 def check_api_server(said: Said, problems: Problems) -> None:
     if not said.right("datacenter_api_server"):
         return
@@ -148,10 +142,16 @@ def check_api_server(said: Said, problems: Problems) -> None:
 
 
 def check_servers(said: Said, problems: Problems) -> None:
-    routers = {network[1]: name for name, network in _segments(said).items() if network.size > 1}
+    gateways = [machine["name"] for machine in said.of_role("gateway")]
+    held: dict[netaddr.IPAddress, str] = {}
+    for name, network in _segments(said).items():
+        for address, gateway in own_addresses(network, gateways).items():
+            held[address] = f"{gateway} in segment {name}"
+        if network.size > 1:
+            held[network[1]] = f"the gateway in segment {name}"
     if said.right("datacenter_upstream_dns"):
         for server in said.options["datacenter_upstream_dns"]:
-            _dns(server, routers, problems)
+            _dns(server, held, problems)
     if said.right("datacenter_ntp_servers"):
         for server in said.options["datacenter_ntp_servers"]:
             if not HOST_NAME.match(server):
@@ -162,7 +162,7 @@ def check_servers(said: Said, problems: Problems) -> None:
                 )
 
 
-def _dns(server: str, routers: dict[netaddr.IPAddress, str], problems: Problems) -> None:
+def _dns(server: str, held: dict[netaddr.IPAddress, str], problems: Problems) -> None:
     where = "datacenter_upstream_dns"
     match = SERVER.match(server)
     try:
@@ -171,10 +171,10 @@ def _dns(server: str, routers: dict[netaddr.IPAddress, str], problems: Problems)
         address = None
     if match is None or address is None or not 0 < int(match["port"] or 53) <= 65535:
         problems.add("A DNS server is an address", f"found {shown(server)}", where)
-    elif address in routers:
+    elif address in held:
         problems.add(
             "The gateway asks other DNS servers than itself",
-            f"{address} is the gateway in segment {routers[address]}",
+            f"{address} is {held[address]}",
             where,
         )
     elif not match["port"] and (address.is_loopback() or int(address) == 0):

@@ -83,6 +83,12 @@ def _check_address(
         )
     if address == home.router:
         problems.add(f"{what} is not the router", f"{address} is of {home.name}", where)
+    if address in home.own:
+        problems.add(
+            f"{what} is not the address of a gateway",
+            f"{address} is that of {home.own[address]} in {home.name}",
+            where,
+        )
     if address in ends(home.network):
         problems.add(f"{what} is a host address", f"{address} of {home.network}", where)
 

@@ -109,6 +109,21 @@ def _reached(
             )
 
 
+def _no_gateways(
+    servers: list[dict[str, Any]], where: str, segments: dict[str, Segment], problems: Problems
+) -> None:
+    """No server has the address of a gateway, of which there are several then."""
+    own = {str(at): (of, s.name) for s in segments.values() for at, of in s.own.items()}
+    for server in servers:
+        if server["address"] in own:
+            gateway, segment = own[server["address"]]
+            problems.add(
+                f"No server behind {where} is a gateway",
+                f"{server['address']} is that of {gateway} in {segment}",
+                f"backends of {where}",
+            )
+
+
 def _floating_ip(
     frontend: dict[str, Any], floating: Mapping[str, FloatingIp], problems: Problems
 ) -> FloatingIp | None:
@@ -190,6 +205,7 @@ def frontends(
                 f"found {', '.join(server['name'] for server in servers)}",
                 f"backends of {where}",
             )
+        _no_gateways(servers, where, segments, problems)
         if home is not None:
             _reached(servers, home.segment, where, segments, problems)
         found.append({**frontend, "backends": servers})

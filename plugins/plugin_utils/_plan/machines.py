@@ -101,14 +101,21 @@ def _nic(
     )
 
 
-def check_roles(config: dict[str, Any], problems: Problems) -> str | None:
-    """How many machines there are of each role; returns the name of the gateway."""
+def take_legs(taken: Taken, segments: dict[str, Segment]) -> None:
+    """The gateways have addresses of their own in each segment, if there are two."""
+    for segment in segments.values():
+        for address, gateway in segment.own.items():
+            taken.setdefault(address, f"the gateway {gateway}")
+
+
+def check_roles(config: dict[str, Any], problems: Problems) -> list[str]:
+    """How many machines there are of each role; returns the names of the gateways."""
     names = {
         role: [m["name"] for m in config["machines"] if m["role"] == role] for role in ROLE_GROUPS
     }
-    if len(names["gateway"]) != 1:
+    if len(names["gateway"]) not in (1, 2):
         problems.add(
-            "A data center has exactly one gateway",
+            "A data center has one or two gateways",
             f"group gateway holds {', '.join(names['gateway']) or 'no machine'}",
             "the inventory group gateway",
         )
@@ -145,7 +152,7 @@ def check_roles(config: dict[str, Any], problems: Problems) -> str | None:
                 f"it is in {', '.join(machine['roles']) or 'none'}",
                 "the inventory groups",
             )
-    return names["gateway"][0] if names["gateway"] else None
+    return names["gateway"]
 
 
 def check_memory(config: dict[str, Any], problems: Problems) -> None:
@@ -193,7 +200,7 @@ def _storage(machine: dict[str, Any], problems: Problems) -> bool:
 def _gateway_nics(datacenter: str, name: str, segments: dict[str, Segment]) -> list[Nic]:
     legs = [_nic(datacenter, name, 1, None, None)]
     for number, segment in enumerate(segments.values(), start=2):
-        legs.append(_nic(datacenter, name, number, segment, str(segment.router)))
+        legs.append(_nic(datacenter, name, number, segment, str(segment.leg_of(name))))
     return legs
 
 

@@ -75,8 +75,9 @@ class FloatingIp:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that follows from the inventory. `gateway` is the name of a machine, `jump` the
-    ProxyCommand to the loopback ports of its host, empty if that is the controller.
+    """Everything that follows from the inventory. `gateways` are the names of one or two machines,
+    `gateway` is the first, `jump` the ProxyCommand to the loopback ports of their host, empty if
+    that is the controller.
 
     Frontends are those of the role ha_lb, records those of dnsmasq_gateway. A published port is
     one of the host that leads to an address behind the gateway.
@@ -85,6 +86,7 @@ class Plan:
     name: str
     domain: str
     gateway: str | None
+    gateways: list[str]
     floating_ips: dict[str, FloatingIp]
     segments: dict[str, Segment]
     machines: dict[str, Machine]
@@ -102,6 +104,7 @@ class Plan:
             name=data["name"],
             domain=data["domain"],
             gateway=data["gateway"],
+            gateways=data["gateways"],
             floating_ips={name: FloatingIp(**item) for name, item in data["floating_ips"].items()},
             segments={name: Segment(**item) for name, item in data["segments"].items()},
             machines={

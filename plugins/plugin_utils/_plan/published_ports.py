@@ -42,6 +42,7 @@ def published_ports(
 ) -> list[dict[str, Any]]:
     """Ports of the host that lead to an address behind the gateway."""
     taken = dict(config.get("host_ports", {}))
+    second = [m.name for m in machines.values() if m.role == "gateway"][1:2]
     known = [*floating, *(name for name, machine in machines.items() if machine.address)]
     found: list[dict[str, Any]] = []
     for port in config.get("published_ports", []):
@@ -51,6 +52,14 @@ def published_ports(
             problems.add(
                 "A published port has a name of its own, of up to 31 lower-case letters, digits and"
                 " hyphens, other than ssh and api",
+                f"found {shown(name)}",
+                f"name of {shown(name)} in {PORTS}",
+            )
+        # Such names are those of the ports that lead through the second gateway.
+        if second and name.endswith(f"-{second[0]}"):
+            problems.add(
+                f"The name of a published port does not end in -{second[0]}, as those of the ports"
+                " through the second gateway do",
                 f"found {shown(name)}",
                 f"name of {shown(name)} in {PORTS}",
             )

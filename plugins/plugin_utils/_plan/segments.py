@@ -17,19 +17,32 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems 
 )
 
 UPLINK = "uplink"
+# How many addresses a segment has at least; two of them no host can have.
+SMALLEST = 8
 DHCP_NAME = re.compile(r"[a-z][a-z0-9-]{1,40}\Z")
 DHCP_VALUE = re.compile(r"[^\"'\\#]{1,255}\Z")
 # What every segment is told already, by name and number.
 OWN_OPTIONS = {"router": 3, "dns-server": 6, "ntp-server": 42, "domain-search": 119}
 
 
+def own_addresses(network: netaddr.IPNetwork, gateways: list[str]) -> dict[netaddr.IPAddress, str]:
+    """The addresses behind the router's, and which of two gateways has them. One has none."""
+    if len(gateways) != 2 or network.size < SMALLEST:
+        return {}
+    return {network[number]: name for number, name in enumerate(gateways, start=2)}
+
+
 class Segment:
     """A segment while the plan is made, with addresses that can be compared."""
 
-    def __init__(self, data: dict[str, Any], network: netaddr.IPNetwork) -> None:
+    def __init__(
+        self, data: dict[str, Any], network: netaddr.IPNetwork, gateways: list[str]
+    ) -> None:
         self.name = str(data["name"])
         self.network = network
         self.router = network[1]
+        # Two gateways share the router's address, and each has the one of its own behind it.
+        self.own: dict[netaddr.IPAddress, str] = own_addresses(network, gateways)
         self.reaches = [str(name) for name in data.get("reaches") or []]
         self.dhcp_options: list[dict[str, str]] = [
             {"option": str(item["option"]), "value": str(item["value"])}
@@ -37,6 +50,11 @@ class Segment:
         ]
         self.dhcp_start: netaddr.IPAddress | None = None
         self.dhcp_end: netaddr.IPAddress | None = None
+
+    def leg_of(self, gateway: str) -> netaddr.IPAddress:
+        """The address of a gateway here: its own, or the router's if it is the only one."""
+        own = {name: address for address, name in self.own.items()}
+        return own.get(gateway, self.router)
 
     def in_pool(self, address: netaddr.IPAddress) -> bool:
         if self.dhcp_start is None or self.dhcp_end is None:
@@ -80,6 +98,14 @@ def _pool(segment: Segment, data: dict[str, Any], problems: Problems) -> None:
             f"the pool is {start} to {end}",
             where,
         )
+    for address, gateway in segment.own.items():
+        if segment.in_pool(address):
+            problems.add(
+                f"The address {address} of {gateway} in segment {segment.name} is not in the DHCP"
+                " pool",
+                f"the pool is {start} to {end}",
+                where,
+            )
 
 
 def _dhcp_options(segment: Segment, problems: Problems) -> None:
@@ -148,6 +174,7 @@ def _reaches(segments: dict[str, Segment], problems: Problems) -> None:
 
 def read_segments(config: dict[str, Any], problems: Problems) -> dict[str, Segment]:
     segments: dict[str, Segment] = {}
+    gateways = [m["name"] for m in config["machines"] if m["role"] == "gateway"]
     for data in config["segments"]:
         name = str(data["name"])
         if not _named(name, segments, problems):
@@ -155,10 +182,10 @@ def read_segments(config: dict[str, Any], problems: Problems) -> dict[str, Segme
         network = problems.network(data["subnet"], _subnet(name))
         if network is None:
             continue
-        if network.prefixlen > 29:
+        if network.size < SMALLEST:
             problems.add("A segment holds at least 6 hosts", f"{name} is {network}", _subnet(name))
             continue
-        segment = Segment(data, network)
+        segment = Segment(data, network, gateways)
         _pool(segment, data, problems)
         _dhcp_options(segment, problems)
         for other in segments.values():

@@ -22,6 +22,7 @@ HOST = re.compile(
 )
 PROVIDERS = ("lab", "virtualbox")
 MACHINE_HOST = "workstation"
+MOST_GATEWAYS = 2
 # What the last number of an address is counted from, in each segment of 256 addresses.
 FLOATING_IP, BEFORE_MACHINES, POOL_START, POOL_END = 10, 10, 200, 250
 MOST = POOL_START - BEFORE_MACHINES - 1
@@ -67,6 +68,8 @@ KINDS = (
     Kind("workers", "worker", "worker", "worker", LARGE),
     Kind("servers", "server", "server", "server", SMALL),
 )
+
+COUNTED = ("gateways", *(kind.option for kind in KINDS))
 
 # What the lab's machines need: no way leads out of it, and they share the kernel of their host.
 LAB: dict[str, Variables] = {
@@ -221,6 +224,9 @@ def option_problems(given: Mapping[str, Any], known: Iterable[str]) -> list[str]
                 f"found {given[kind.option]!r}",
                 kind.option,
             )
+    gateways = given.get("gateways", 1)
+    if not is_count(gateways) or not 1 <= int(gateways) <= MOST_GATEWAYS:
+        problems.add("A data center has one or two gateways", f"found {gateways!r}", "gateways")
     if not isinstance(given.get("vars", {}), Mapping):
         problems.add("Variables are given by name", f"found {given['vars']!r}", "vars")
     if "network" in given:
@@ -291,7 +297,7 @@ def make(
     }
     hosts: dict[str, tuple[str, Variables]] = {
         MACHINE_HOST: ("machine_hosts", {}),
-        "gate01": ("gateway", {}),
+        **{f"gate{n:02}": ("gateway", {}) for n in range(1, counts.get("gateways", 1) + 1)},
     }
     for kind in KINDS:
         groups[kind.group] = {"machine_segment": kind.segment, **kind.variables}

@@ -30,19 +30,27 @@ def _port_forwards(plan: Plan) -> list[dict[str, Any]]:
     return [first, *plan.published_ports]
 
 
-def host_ports(data: Mapping[str, Any], ssh_port: int, api_port: int) -> list[dict[str, Any]]:
-    """The loopback ports of the gateway's host, and the ports of the gateway that they lead to."""
+def host_ports(
+    data: Mapping[str, Any], ssh_port: int, api_port: int, second_step: int
+) -> list[dict[str, Any]]:
+    """The loopback ports of the gateways' host, and the ports of a gateway that they lead to.
+
+    Those that lead through the second gateway are `second_step` higher.
+    """
     plan = Plan.from_dict(data)
+    ports = [("ssh", ssh_port, 22)] + [
+        (port["name"], api_port if port["name"] == API else port["port"], port["port"])
+        for port in _port_forwards(plan)
+    ]
     return [
-        {"name": "ssh", "host_port": ssh_port, "guest_port": 22},
-        *(
-            {
-                "name": port["name"],
-                "host_port": api_port if port["name"] == API else port["port"],
-                "guest_port": port["port"],
-            }
-            for port in _port_forwards(plan)
-        ),
+        {
+            "name": f"{name}-{gateway}" if number else name,
+            "host_port": host_port + number * second_step,
+            "guest_port": guest_port,
+            "machine": gateway,
+        }
+        for number, gateway in enumerate(plan.gateways)
+        for name, host_port, guest_port in ports
     ]
 
 
@@ -72,10 +80,25 @@ def balancer_view(data: Mapping[str, Any], api_ca_path: str = "") -> dict[str, A
     }
 
 
-def gateway_view(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What the gateway serves: its uplink, its segments, reserved hosts and further records."""
+def _legs(plan: Plan, gateway: str) -> dict[str, str]:
+    """The addresses of a gateway by the names of segments."""
+    nics = plan.machines[gateway].nics
+    return {nic.segment: nic.address for nic in nics if nic.segment and nic.address}
+
+
+def gateway_view(data: Mapping[str, Any], gateway: str = "") -> dict[str, Any]:
+    """What a gateway serves: its uplink, its segments, reserved hosts and further records.
+
+    Without a name it is the first one. Of two, each has an address of its own in each segment, and
+    knows those of the other, its peer.
+    """
     plan = Plan.from_dict(data)
-    legs = plan.machines[plan.gateway].nics if plan.gateway else []
+    gateway = gateway or plan.gateways[0]
+    if gateway not in plan.gateways:
+        raise ValueError(f"wanted: a gateway ({', '.join(plan.gateways)}); found: {gateway}")
+    legs = plan.machines[gateway].nics
+    peers = [name for name in plan.gateways if name != gateway]
+    own = _legs(plan, gateway) if peers else {}
     keys = ("name", "subnet", "prefix", "dhcp_start", "dhcp_end", "reaches", "dhcp_options")
     return {
         "uplink_interface": next(nic.name for nic in legs if nic.kind == "nat"),
@@ -84,6 +107,7 @@ def gateway_view(data: Mapping[str, Any]) -> dict[str, Any]:
                 **{key: getattr(segment, key) for key in keys if getattr(segment, key) is not None},
                 "interface": name,
                 "address": segment.router,
+                **({"own_address": own[name]} if name in own else {}),
             }
             for name, segment in plan.segments.items()
         ],
@@ -99,6 +123,7 @@ def gateway_view(data: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "records": plan.records,
         "port_forwards": _port_forwards(plan),
+        "peer": {"name": peers[0], "addresses": _legs(plan, peers[0])} if peers else {},
     }
 
 

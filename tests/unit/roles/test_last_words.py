@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import views
+
+from inventories import Inventory
 
 ROOT = Path(__file__).resolve().parents[3]
 HOSTS = {
@@ -47,6 +50,7 @@ NODE = {
 PLAN = {
     "name": "demo",
     "gateway": "gate01",
+    "gateways": ["gate01"],
     "jump": "",
     "machines": {item["name"]: item for item in MACHINES},
     "floating_ips": {"api": {"address": "10.1.1.10", "fqdn": "api.dc.internal"}},
@@ -105,6 +109,7 @@ def summary(folder: Path, **more: Any) -> str:
         "datacenter_kubeconfig_merge_into": "",
         "datacenter_api_server": "",
         "datacenter_api_port": 6443,
+        "datacenter_second_gateway_port_step": 10000,
         "datacenter_clock": [{"layer": "machines", "began": 100.0}, {"layer": "x", "began": 110.5}],
         "verify_nodes_found": {"resources": [NODE]},
         "verify_control_planes": ["cp01"],
@@ -165,6 +170,36 @@ def test_the_summary_of_a_data_center_without_kubernetes(tmp_path: Path) -> None
     assert "kube" not in output.lower()
 
 
+TWO = {
+    **PLAN,
+    "gateways": ["gate01", "gate02"],
+    "machines": {**PLAN["machines"], "gate02": machine("gate02", None, None, "gateway")},
+}
+
+
+def test_the_summary_says_what_leads_through_the_second_gateway(tmp_path: Path) -> None:
+    web = {"name": "web", "port": 8080, "to_address": "10.1.1.10", "to_port": 80}
+    gate01 = {**MACHINES[0], "host": "workstation"}
+    plan = {**TWO, "published_ports": [web], "machines": {**TWO["machines"], "gate01": gate01}}
+    output = summary(tmp_path, datacenter_plan=plan)
+    for line in (
+        "Port         8080 of 127.0.0.1 on workstation to 10.1.1.10:80, web",
+        "Port         18080 of 127.0.0.1 leads there through gate02, the other through gate01",
+        "API          as the kubeconfig has it through gate01; while that is off, kubectl takes",
+        "             --server=https://127.0.0.1:16443, through gate02",
+        f"SSH          ssh -F '{tmp_path}/my state/ssh/config' NAME",
+        "             leads through gate01, and while that is off through gate02",
+    ):
+        assert f"\n{line}\n" in output, output
+
+
+def test_the_tunnel_may_go_through_either_gateway(tmp_path: Path) -> None:
+    output = summary(tmp_path, datacenter_plan={**TWO, "jump": "ssh host1 -W %h:%p"})
+    assert ":10.1.1.10:6443 gate01\n" in output
+    assert "as long as it runs, or with gate02 at its end\n" in output
+    assert "--server" not in output
+
+
 @pytest.mark.parametrize("jump", ["", "ssh host1 -W %h:%p"])
 def test_the_summary_names_no_tunnel_where_there_is_a_way_without(
     tmp_path: Path, jump: str
@@ -185,6 +220,48 @@ def test_a_kubectl_that_is_there_is_named(tmp_path: Path, place: str) -> None:
     assert f"\n{wanted} get pods --all-namespaces\n" in output, output
     assert "has no kubectl" not in output
     assert "Context " not in output
+
+
+def foreseen(folder: Path, *gateways: str) -> str:
+    """What a dry run says before anything has been made."""
+    inventory = Inventory()
+    inventory.change({"remove": ["gate01"]})
+    inventory.change({"add": {"gateway": {name: {} for name in gateways}}})
+    checked = inventory.check()
+    assert checked["problems"] == []
+    plan = checked["plan"]
+    return last_words(
+        folder,
+        "preflight.yml",
+        "--check",
+        datacenter_plan=plan,
+        datacenter_state_dir="/nowhere",
+        datacenter_segments=inventory.options["datacenter_segments"],
+        datacenter_kubernetes_version="1.2.3",
+        datacenter_pod_subnet="10.244.0.0/16",
+        datacenter_service_subnet="10.96.0.0/16",
+        provider_published_ports=views.host_ports(plan, 2222, 6443, 10000),
+    )
+
+
+def test_a_dry_run_names_the_ports_of_the_gateway(tmp_path: Path) -> None:
+    output = foreseen(tmp_path, "gate01")
+    assert "\nPort         2222 of workstation to SSH of gate01\n" in output
+    assert "\nPort         6443 of workstation to api\n" in output
+    assert "Router" not in output and "through" not in output
+
+
+def test_a_dry_run_names_what_two_gateways_share_and_what_each_has(tmp_path: Path) -> None:
+    output = foreseen(tmp_path, "gate01", "gate02")
+    router = "10.70.1.1, of one gateway at a time: gate01 (10.70.1.2), gate02 (10.70.1.3)"
+    for line in (
+        f"Router       edge         {router}",
+        "Port         2222 of workstation to SSH of gate01",
+        "Port         6443 of workstation to api, through gate01",
+        "Port         12222 of workstation to SSH of gate02",
+        "Port         16443 of workstation to api, through gate02",
+    ):
+        assert f"\n{line}\n" in output, output
 
 
 def left(folder: Path, *arguments: str, found: tuple[str, ...] = (), **more: Any) -> str:

@@ -119,6 +119,12 @@ def test_groups_are_those_of_the_explicit_inventories(inventory: str) -> None:
         assert hosts_of(few, group) == hosts_of(many, group)
 
 
+def test_a_second_gateway_is_one_line_more(tmp_path: Path) -> None:
+    one, two = listed(EXAMPLE), listed(six_lines(tmp_path, gateways=2))
+    assert hosts_of(two, "gateway") == ["gate01", "gate02"]
+    assert set(hosts_of(two, "machines")) - set(hosts_of(one, "machines")) == {"gate02"}
+
+
 # What an explicit inventory leaves to the collection. For the segments of VirtualBox that is role
 # datacenter, which has one more for storage.
 LEFT_OUT = {"datacenter_state_dir", "datacenter_segments", *CONNECTION}

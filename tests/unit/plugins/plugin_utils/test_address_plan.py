@@ -78,7 +78,7 @@ def test_a_good_plan_has_no_problems_and_every_address() -> None:
     result = address_plan(GOOD)
     assert result["problems"] == []
     plan = result["plan"]
-    assert plan["gateway"] == "gate01"
+    assert (plan["gateway"], plan["gateways"]) == ("gate01", ["gate01"])
     assert plan["floating_ips"] == {
         "api": {
             "name": "api",
@@ -98,6 +98,39 @@ def test_a_good_plan_has_no_problems_and_every_address() -> None:
     ]
     assert plan["machines"]["gate01"]["nics"][2]["address"] == "10.70.2.1"
     assert plan["machines"]["cp01"]["router"] == "10.70.2.1"
+
+
+def with_two_gateways() -> dict[str, Any]:
+    config = copy.deepcopy(GOOD)
+    config["machines"].append(machine("gate00", "gateway"))
+    return config
+
+
+def test_of_two_gateways_the_router_is_neither() -> None:
+    result = address_plan(with_two_gateways())
+    assert result["problems"] == []
+    plan = result["plan"]
+    # In the order of the inventory, whatever they are called.
+    assert (plan["gateway"], plan["gateways"]) == ("gate01", ["gate01", "gate00"])
+    assert plan["segments"]["edge"]["router"] == "10.70.1.1"
+    assert plan["machines"]["cp01"]["router"] == "10.70.2.1"
+    assert {
+        name: [nic["address"] for nic in plan["machines"][name]["nics"]]
+        for name in plan["gateways"]
+    } == {
+        "gate01": [None, "10.70.1.2", "10.70.2.2"],
+        "gate00": [None, "10.70.1.3", "10.70.2.3"],
+    }
+    assert Plan.from_dict(plan).as_dict() == plan
+
+
+def test_a_second_gateway_moves_no_other_machine() -> None:
+    before, after = address_plan(GOOD)["plan"], address_plan(with_two_gateways())["plan"]
+    others = [name for name in before["machines"] if name != "gate01"]
+    assert [before["machines"][name] for name in others] == [
+        after["machines"][name] for name in others
+    ]
+    assert before["segments"] == after["segments"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +161,7 @@ def test_a_good_plan_has_no_problems_and_every_address() -> None:
         (with_machine("lb02", disks=[{"size": 5}]), "machine_disks of lb02 is a list of disks"),
         (with_machine("lb02", disks=[{"size_mb": "5 GB"}]), "size_mb in whole megabytes"),
         (with_machine("lb02", volume_groups=["data"]), "each with its name: found ['data']"),
-        (without("gate01"), "exactly one gateway"),
+        (without("gate01"), "one or two gateways"),
         (changed(floating_ip="10.70.1.220"), "floating IP is not in a DHCP pool"),
         (changed(floating_ip="10.70.2.50"), "in the segment of every load balancer"),
         (changed(floating_ip="10.70.1.1"), "floating IP is not the router"),

@@ -127,6 +127,33 @@ def both_hold_it(seen: dict[str, Any]) -> None:
     seen["health"]["lb01"]["addresses"].append(FLOATING)
 
 
+def both(*changes: Change) -> Change:
+    def change(seen: dict[str, Any]) -> None:
+        for one in changes:
+            one(seen)
+
+    return change
+
+
+def holds(name: str, address: str) -> Change:
+    return lambda seen: seen["health"][name]["addresses"].append(address)
+
+
+def loses(name: str, address: str) -> Change:
+    return lambda seen: seen["health"][name]["addresses"].remove(address)
+
+
+def two_gateways(seen: dict[str, Any]) -> None:
+    """A second gateway, which waits: the first holds the addresses of all routers."""
+    plan, routers = seen["plan"], [item["router"] for item in seen["plan"]["segments"].values()]
+    plan["gateways"] = ["gate01", "gate02"]
+    plan["machines"]["gate02"] = {**plan["machines"]["gate01"], "name": "gate02"}
+    seen["power"]["gate02"] = "running"
+    health = deepcopy(seen["health"]["gate01"])
+    health["addresses"] = [at for at in health["addresses"] if at not in routers]
+    seen["health"]["gate02"] = health
+
+
 def certificate(days: int) -> Change:
     return at("certificates", "controller", value=[{"path": "admin", "ends": 1, "days_left": days}])
 
@@ -386,6 +413,51 @@ CASES: list[tuple[str, Change, str, str]] = [
         "note",
         "gate01 lends 10.70.3.201 to a machine without a name (02:00:00:00:00:99), which is not "
         "in the plan.",
+    ),
+    (
+        "machines_answer",
+        both(two_gateways, silent("gate01", "gate02", "cp02")),
+        "unknown",
+        "cp02 is reached by gate01 or gate02, and neither answers.",
+    ),
+    (
+        "machines_answer",
+        both(two_gateways, silent("gate01", "cp02")),
+        "failed",
+        "cp02 does not answer SSH.",
+    ),
+    (
+        "routers_are_held_once",
+        two_gateways,
+        "ok",
+        "The router of all segments is gate01.",
+    ),
+    (
+        "routers_are_held_once",
+        both(two_gateways, silent("gate02")),
+        "ok",
+        "The router of all segments is gate01.",
+    ),
+    (
+        "routers_are_held_once",
+        both(two_gateways, silent("gate01")),
+        "failed",
+        "The address of each router is to be held by exactly one gateway, and that of edge is held "
+        "by none of those that answer, that of control is held by none of those that answer",
+    ),
+    (
+        "routers_are_held_once",
+        both(two_gateways, holds("gate02", "10.70.1.1")),
+        "failed",
+        "The address of each router is to be held by exactly one gateway, and that of edge is held "
+        "by gate01 and gate02.",
+    ),
+    (
+        "routers_are_held_once",
+        both(two_gateways, holds("gate02", "10.70.1.1"), loses("gate01", "10.70.1.1")),
+        "warning",
+        "One gateway is to be the router of all segments, and gate02 and gate01 are that of some "
+        "each.",
     ),
     (
         "gateway_is_redundant",

@@ -24,6 +24,7 @@ OPTIONS = (
     "name",
     "provider",
     "host",
+    "gateways",
     "load_balancers",
     "control_planes",
     "workers",
@@ -111,6 +112,14 @@ def test_a_data_center_of_a_gateway_alone_has_no_floating_ip() -> None:
     assert problems_of(found) == []
 
 
+def test_two_gateways_are_like_one() -> None:
+    found = inventory(gateways=2)
+    assert [name for name in found.hosts if name.startswith("gate")] == ["gate01", "gate02"]
+    assert found.of_host("gate01") == found.of_host("gate02") == inventory().of_host("gate01")
+    assert addresses(found) == addresses(inventory())
+    assert problems_of(found) == []
+
+
 def test_only_addresses_belong_to_single_hosts() -> None:
     found = inventory()
     assert {key for _group, own in found.hosts.values() for key in own} == {"machine_address"}
@@ -185,8 +194,8 @@ def test_six_lines_are_right() -> None:
     [
         (
             {"worker": 2},
-            "The options are control_planes, host, load_balancers, name, network, plugin, provider,"
-            " servers, vars, workers: found worker. Change worker to workers.",
+            "The options are control_planes, gateways, host, load_balancers, name, network, plugin,"
+            " provider, servers, vars, workers: found worker. Change worker to workers.",
         ),
         ({"xyzzy": 2}, "found xyzzy. Change or remove xyzzy."),
         (
@@ -221,6 +230,9 @@ def test_six_lines_are_right() -> None:
             "The network of a data center has room for eight segments of 256 addresses, so its"
             " prefix is at most 21: found 10.70.0.0/22. Change network.",
         ),
+        ({"gateways": 0}, "A data center has one or two gateways: found 0. Change gateways."),
+        ({"gateways": 3}, "one or two gateways: found 3. Change gateways."),
+        ({"gateways": "both"}, "one or two gateways: found 'both'. Change gateways."),
         ({"network": "10.70.0.1/16"}, "10.70.0.1/16 has host bits set. Change network."),
         ({"network": "fd00::/48"}, "network must be an IPv4 network"),
         ({"network": 5}, "network must be an IPv4 network"),

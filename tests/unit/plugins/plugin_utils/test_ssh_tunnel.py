@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ansible_collections.virtual.datacenter.plugins.plugin_utils import ssh_tunnel
@@ -94,3 +95,34 @@ def test_a_program_that_is_not_there_ends_the_connection_and_not_the_port(run: R
     for _attempt in range(2):
         with connect(port) as connection:
             assert connection.recv(100) == b""
+
+
+def test_the_way_through_one_machine_is_ssh_itself() -> None:
+    assert ssh_tunnel.way("/srv/ssh/config", "10.70.1.10:6443", ["gate01"]) == [
+        *("ssh", "-F", "/srv/ssh/config", "-o", "BatchMode=yes"),
+        *("-W", "10.70.1.10:6443", "--", "gate01"),
+    ]
+
+
+@pytest.mark.parametrize(("dead", "through"), [("", "gate01"), ("gate01", "gate02")])
+def test_each_connection_takes_the_first_machine_that_leads_there(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dead: str, through: str
+) -> None:
+    pretend = tmp_path / "ssh"
+    pretend.write_text(
+        f'#!/bin/sh\nfor name; do :; done\n[ "$name" != "{dead}" ] || exit 255\n'
+        'echo "$name of $2"\nexec cat\n',
+        encoding="utf-8",
+    )
+    pretend.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    command = ssh_tunnel.way("/srv/a b;c/config", "10.70.1.10:6443", ["gate01", "gate02"])
+    port = ssh_tunnel.open_port(run.pid, command)
+    with connect(port) as connection:
+        assert connection.recv(100) == f"{through} of /srv/a b;c/config\n".encode()
+        assert echo(connection, b"there") == b"there"
+        run.kill()
+        run.wait()
+        # Not the shell alone: what it has started ends too.
+        assert connection.recv(100) == b""
+    assert is_gone(port)
