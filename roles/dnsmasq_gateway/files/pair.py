@@ -4,7 +4,7 @@
 """Keeps one of two gateways in step with the other: who lends addresses, which are lent, and
 whether the machine is fit to be the router.
 
-usage: dnsmasq-gateway-pair FILE standby    lend nothing until it is known who the router is
+usage: dnsmasq-gateway-pair FILE standby    before dnsmasq and keepalived start: lend nothing yet
        dnsmasq-gateway-pair FILE follow     run as a service
 
 FILE is JSON with own and peer (addresses on the first segment), port (TCP, where the router tells
@@ -159,7 +159,6 @@ def say_fitness(settings, failures):
     with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
         if file.read() == word:
             return
-    os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(word)
 
@@ -189,6 +188,7 @@ def main(arguments):
     with open(arguments[0], encoding="utf-8") as file:
         settings = json.load(file)
     if arguments[1] == "standby":
+        say_fitness(settings, 0)
         if not holds(settings["router"]):
             stand_by(settings["interfaces"])
     else:

@@ -115,7 +115,7 @@ def settings_of(tmp_path: Path, port: int) -> dict[str, Any]:
         "port": port,
         "router": "127.0.0.1",
         "leases": str(leases),
-        "unfit": str(tmp_path / "run" / "unfit"),
+        "unfit": str(tmp_path / "unfit"),
     }
 
 
