@@ -1,14 +1,16 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The example of a web site: servers behind load balancers, without Kubernetes."""
+"""The example of a web site: servers behind load balancers and two gateways, without Kubernetes."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import datacenter
@@ -18,6 +20,10 @@ NAME = "e2e-web"
 EXAMPLE = Path("ansible_collections/virtual/datacenter/examples/web")
 STATE = datacenter.STATE.with_name(NAME)
 PORT = 26488
+# The ports through the second gateway are that much higher, datacenter_second_gateway_port_step.
+STEP = 10000
+ROUTER = "10.70.4.1"
+PROGRAMS = Path(__file__).with_name("programs")
 OWN = (
     f"datacenter_name={NAME}",
     "datacenter_ssh_port=2291",
@@ -25,12 +31,14 @@ OWN = (
 )
 
 
-def play(installed: Path, playbook: str | Path, *variables: str) -> datacenter.Run:
+def play(installed: Path, playbook: str | Path, *variables: str, limit: str = "") -> datacenter.Run:
     """A playbook on the example's inventory, with ports and a name of the tests' own."""
     argv = [str(datacenter.BIN / "ansible-playbook"), "-i", str(installed / "web.yml")]
     more = [word for variable in (*OWN, *variables) for word in ("-e", variable)]
     return datacenter.run(
-        [*argv, str(playbook), *more], cwd=installed, env=datacenter.environment(installed)
+        [*argv, str(playbook), *(["--limit", limit] if limit else []), *more],
+        cwd=installed,
+        env=datacenter.environment(installed),
     )
 
 
@@ -49,9 +57,9 @@ def made(installed: Path) -> Iterator[datacenter.Run]:
         assert not STATE.exists()
 
 
-def asked() -> str:
+def asked(port: int = PORT) -> str:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
             return str(answer.read().decode()).strip()
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         return str(error)
@@ -62,7 +70,7 @@ def ssh(machine: str, *argv: str) -> str:
 
 
 def test_a_data_center_of_servers_is_verified(made: datacenter.Run) -> None:
-    print(f"\nfive machines without Kubernetes, with a page on two of them: {made.seconds:.0f} s")
+    print(f"\nsix machines without Kubernetes, with a page on two of them: {made.seconds:.0f} s")
     assert f"Data center {NAME} is verified." in made.output
     for line in (
         "server01     10.70.4.11       server     server",
@@ -93,6 +101,122 @@ def test_the_death_of_a_server_is_not_seen_and_its_return_is() -> None:
     while "This is server01." not in {asked() for _ in range(6)}:
         assert time.monotonic() < end
         time.sleep(0.5)
+
+
+def wait_for(what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.5)
+
+
+def router() -> str:
+    """The gateway that has the routers' addresses, asked of both."""
+    found = []
+    for gateway in ("gate01", "gate02"):
+        try:
+            shown = ssh(gateway, "ip", "-4", "address", "show")
+        except subprocess.CalledProcessError:
+            continue
+        if f" {ROUTER}/" in shown:
+            assert all(f" 10.70.{number}.1/" in shown for number in range(1, 5)), shown
+            found.append(gateway)
+    return " ".join(found)
+
+
+def other(gateway: str) -> str:
+    return {"gate01": "gate02", "gate02": "gate01"}[gateway]
+
+
+def name_of_the_stranger(server: str) -> str:
+    argv = ("dig", "+short", "+time=1", "+tries=2", "stranger.dc.internal", f"@{server}")
+    return ssh("server01", *argv).strip()
+
+
+@pytest.fixture
+def stranger(made: datacenter.Run) -> Iterator[str]:
+    """A machine that the plan does not know, with an address of the pool."""
+    assert made.code == 0
+    unit = "/run/systemd/network/stranger.network"
+    text = (
+        "[Match]\nName=stranger\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\n"
+        "[DHCPv4]\nHostname=stranger\nUseGateway=no\nUseRoutes=no\nUseDNS=no\n"
+    )
+    ssh("server01", f"printf '{text}' | sudo tee {unit}")
+    ssh("server01", "sudo ip link add link server name stranger type macvlan mode bridge")
+    ssh("server01", "sudo networkctl reload && sudo networkctl up stranger")
+    try:
+        wait_for("the stranger has a name", lambda: name_of_the_stranger(ROUTER) != "")
+        yield name_of_the_stranger(ROUTER)
+    finally:
+        ssh("server01", f"sudo ip link del stranger; sudo rm {unit}; sudo networkctl reload")
+
+
+def measured(answers: list[tuple[float, bool]]) -> tuple[int, float]:
+    """How many questions were lost, and the seconds from the first of them to an answer."""
+    lost = [began for began, good in answers if not good]
+    assert all(good for _began, good in answers[-20:]), "it does not answer again"
+    if not lost:
+        return 0, 0.0
+    return len(lost), min(began for began, good in answers if good and began > lost[-1]) - lost[0]
+
+
+def test_the_power_cut_of_a_gateway_is_hardly_seen(
+    made: datacenter.Run, installed: Path, stranger: str
+) -> None:
+    cut = router()
+    kept = other(cut)
+    assert asked(PORT + STEP).startswith("This is server0"), "through the second gateway"
+    wait_for(
+        "the other gateway knows the lease",
+        lambda: (
+            name_of_the_stranger({"gate01": "10.70.4.3", "gate02": "10.70.4.2"}[cut]) == stranger
+        ),
+    )
+    program = (PROGRAMS / "ask_the_page.py").read_text(encoding="utf-8")
+    subprocess.run(
+        ["ssh", "-F", str(STATE / "ssh" / "config"), "server01", "cat >ask.py; rm -f /tmp/asked"],
+        input=program,
+        text=True,
+        check=True,
+    )
+    asking = f"python3 ask.py 25 10.70.1.20 {ROUTER} server02.dc.internal /tmp/asked"
+    ssh("server01", f"nohup {asking} >/dev/null 2>&1 </dev/null & sleep 2")
+    play(installed, "virtual.datacenter.stop", "stop_power_cut=true", limit=cut).ok()
+    try:
+        wait_for("the other gateway is the router", lambda: router() == kept)
+        wait_for("the questions end", lambda: "asked" in ssh("server01", "ls", "/tmp"))
+        found = json.loads(ssh("server01", "cat", "/tmp/asked"))
+        for what, answers in found.items():
+            lost, gap = measured([tuple(answer) for answer in answers])
+            print(f"\n{what}: {lost} of 20 questions a second lost, gap {gap:.2f} s, {cut} cut off")
+        # The lease, its name, and its renewal outlive the one who lent it.
+        assert name_of_the_stranger(ROUTER) == stranger
+        ssh("server01", "sudo", "networkctl", "renew", "stranger")
+        assert stranger in ssh("server01", "ip", "-4", "address", "show", "stranger")
+        page = play(installed, "virtual.datacenter.status", "status_fail_on=failed")
+        assert page.code != 0
+        assert f"{cut} is stopped." in page.output
+    finally:
+        play(installed, "virtual.datacenter.start", limit=cut).ok()
+    assert router() == kept, "who returns takes nothing back"
+
+
+@pytest.mark.usefixtures("made")
+def test_a_gateway_whose_dnsmasq_hangs_is_left() -> None:
+    left = router()
+    ssh(left, "sudo", "systemctl", "kill", "--signal=STOP", "dnsmasq")
+    try:
+        wait_for("the other gateway is the router", lambda: router() == other(left))
+    finally:
+        ssh(left, "sudo", "systemctl", "kill", "--signal=CONT", "dnsmasq")
+    wait_for(
+        "the one lends, the other does not",
+        lambda: (
+            "standby" in ssh(left, "sudo", "nft", "list", "tables")
+            and "standby" not in ssh(other(left), "sudo", "nft", "list", "tables")
+        ),
+    )
 
 
 def test_a_second_run_changes_nothing_and_names_nothing_that_is_not_there(

@@ -14,7 +14,6 @@ its leases), router (its address), interfaces (of the segments), leases (dnsmasq
 
 import contextlib
 import json
-import os
 import re
 import socket
 import socketserver
