@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import time
@@ -187,6 +188,11 @@ def test_the_power_cut_of_a_gateway_is_hardly_seen(
         wait_for("the other gateway is the router", lambda: router() == kept)
         wait_for("the questions end", lambda: "asked" in ssh("server01", "ls", "/tmp"))
         found = json.loads(ssh("server01", "cat", "/tmp/asked"))
+        stream = found.pop("stream")
+        assert len(stream) > 50
+        assert all(good for _began, good in stream), "a connection between segments goes on"
+        longest = max(later[0] - began[0] for began, later in itertools.pairwise(stream))
+        print(f"\na connection that was open: longest wait {longest:.2f} s")
         for what, answers in found.items():
             lost, gap = measured([tuple(answer) for answer in answers])
             print(f"\n{what}: {lost} of 20 questions a second lost, gap {gap:.2f} s, {cut} cut off")

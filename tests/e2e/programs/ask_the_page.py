@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs on a machine: asks for a page and for a name twenty times a second, and writes as JSON
-when each question was asked, and whether it was answered.
+"""Runs on a machine: asks for a page and for a name twenty times a second, and for the page again
+and again over one connection. Writes as JSON when each question was asked, and whether it was
+answered.
 
 usage: ask_the_page.py SECONDS ADDRESS RESOLVER NAME FILE
 """
@@ -26,6 +27,23 @@ def page(address):
         return False
 
 
+def stream(address, end, found):
+    """One connection, until it breaks."""
+    try:
+        connection = http.client.HTTPConnection(address, 80, timeout=10)
+        connection.connect()
+        socket_of_it = connection.sock
+        while time.time() < end:
+            began = time.time()
+            connection.request("GET", "/")
+            answer = connection.getresponse()
+            answer.read()
+            found.append((began, answer.status == 200 and connection.sock is socket_of_it))
+            time.sleep(EVERY)
+    except (OSError, http.client.HTTPException):
+        found.append((time.time(), False))
+
+
 def question(name):
     labels = b"".join(bytes([len(word)]) + word.encode() for word in name.split("."))
     return b"\x12\x34\x01\x00\x00\x01" + bytes(6) + labels + b"\x00\x00\x01\x00\x01"
@@ -45,7 +63,7 @@ def answered(resolver, asked):
 
 
 def main(seconds, address, resolver, name, path):
-    found = {"page": [], "name": []}
+    found = {"page": [], "name": [], "stream": []}
     asked = question(name)
 
     def look(began):
@@ -54,8 +72,9 @@ def main(seconds, address, resolver, name, path):
     def resolve(began):
         found["name"].append((began, answered(resolver, asked)))
 
-    threads = []
     end = time.time() + float(seconds)
+    threads = [threading.Thread(target=stream, args=(address, end, found["stream"]))]
+    threads[0].start()
     while time.time() < end:
         began = time.time()
         for target in (look, resolve):
