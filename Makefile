@@ -39,13 +39,15 @@ molecule: host tools
 e2e: host tools
 	.venv/bin/python -m pytest -rP tests/e2e
 second_leg: host tools
-	tests/tools/second_leg
+	tests/tools/second_leg unit playbooks
 chaos: host tools
-	FAULT_ROUNDS=50 .venv/bin/python -m pytest --numprocesses=2 -k "is_killed or random_moment or has_a_builder" tests/integration
+	FAULT_ROUNDS=50 .venv/bin/python -m pytest --numprocesses=2 -k "is_killed or random_moment" tests/integration
 	.venv/bin/python -m pytest -rP tests/chaos
 	FAULT_ROUNDS=20 tests/tools/molecule base_lvm
 nightly: host tools
 	.venv/bin/python -m pytest -rP tests/nightly
+	.venv/bin/python -m pytest -m nightly --numprocesses=2 tests/integration
+	tests/tools/second_leg sanity
 	BASE_IMAGE_SUITE=bookworm BASE_IMAGE_FIRMWARE=efi tests/tools/molecule base_image
 	BASE_IMAGE_SUITE=trixie tests/tools/molecule dnsmasq_gateway
 	tests/tools/molecule virtualbox_host

@@ -125,8 +125,8 @@ def test_machines_are_clones_of_an_image_that_was_made(world, layer, tmp_path):
     assert (world.folder / "state" / "ssh" / "known_hosts").exists()
 
 
-# It takes minutes; tests of base_image.yml have the builder itself.
-@pytest.mark.skipif("FAULT_ROUNDS" not in os.environ, reason="make chaos runs it")
+# Tests of base_image.yml have the builder itself.
+@pytest.mark.nightly
 def test_site_has_a_builder_make_the_image_and_takes_it(world, layer, tmp_path, boot_disk):
     """On a host that is no Debian. The file counts by its name, which is that of the inputs."""
     name = image_name(world, tmp_path)

@@ -428,6 +428,8 @@ def test_taking_killed_after_each_call(world, vms, monkeypatch):
     assert calls == 6
 
 
+# Taking a snapshot, killed after each call, is in every run.
+@pytest.mark.nightly
 def test_restoring_killed_after_each_call(world, vms, monkeypatch):
     made = vms("a", "b")
     world.run(MODULE, vms=list(made), name="set")
