@@ -225,6 +225,14 @@ def test_a_gateway_whose_dnsmasq_hangs_is_left() -> None:
     )
 
 
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("machine", ["gate01", "server01"])
+def test_ipv6_is_of_the_link_alone_and_not_forwarded(machine: str) -> None:
+    assert ssh(machine, "ip", "-6", "-oneline", "address", "show", "scope", "global") == ""
+    assert ssh(machine, "ip", "-6", "route", "show", "default") == ""
+    assert ssh(machine, "cat", "/proc/sys/net/ipv6/conf/all/forwarding") == "0\n"
+
+
 def test_a_second_run_changes_nothing_and_names_nothing_that_is_not_there(
     made: datacenter.Run, installed: Path
 ) -> None:

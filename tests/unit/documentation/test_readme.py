@@ -76,6 +76,9 @@ PROMISES = {
     "Execution environments take it from `meta/execution-environment.yml`": (
         "tests/e2e/test_0_package.py::test_an_execution_environment_can_be_built_from_it"
     ),
+    "With `gateways: 2` the other one takes over": (
+        "tests/e2e/test_0_servers.py::test_the_power_cut_of_a_gateway_is_hardly_seen"
+    ),
     "the gateway routes and filters between them": (
         "tests/e2e/test_1_site.py::test_only_the_gateway_has_a_way_out"
     ),
