@@ -84,6 +84,16 @@ def test_only_segments_are_served_and_only_the_given_servers_asked() -> None:
     assert {"no-resolv", "no-hosts", "bind-dynamic"} <= set(lines)
 
 
+@pytest.mark.parametrize("in_order", [True, "true", False])
+def test_the_first_server_is_asked_first_where_told_so(in_order: bool | str) -> None:
+    servers = ["192.0.2.53", "192.0.2.54"]
+    lines = dnsmasq(upstream_dns=servers, upstream_in_order=in_order)
+    assert ("strict-order" in lines) == bool(in_order)
+    assert [line for line in lines if line.startswith("server=")] == [
+        f"server={s}" for s in servers
+    ]
+
+
 def test_a_host_has_its_address_and_all_its_names() -> None:
     lines = dnsmasq(hosts=[HOST])
     assert "dhcp-host=02:00:00:00:00:11,10.70.1.11,lb01,infinite" in lines
@@ -252,6 +262,7 @@ def test_no_other_table_is_touched() -> None:
         {"segments": [SEGMENTS[1]]},
         {"ssh_sources": ["10.0.2.2/32", "192.0.2.0/24"], "management_interfaces": ["eth9"]},
         {"port_forwards": [FORWARD], "hosts": [HOST]},
+        {"upstream_dns": ["192.0.2.53", "192.0.2.54"], "upstream_in_order": True},
     ],
 )
 def test_the_programs_accept_their_files(tmp_path: Path, given: dict[str, Any]) -> None:
