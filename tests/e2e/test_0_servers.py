@@ -206,6 +206,8 @@ def test_the_power_cut_of_a_gateway_is_hardly_seen(
     finally:
         play(installed, "virtual.datacenter.start", limit=cut).ok()
     assert router() == kept, "who returns takes nothing back"
+    page = play(installed, "virtual.datacenter.status", "status_fail_on=failed").ok()
+    assert f"The router of all segments is {kept}." in " ".join(page.output.split())
 
 
 @pytest.mark.usefixtures("made")
