@@ -1,11 +1,10 @@
-#!/usr/bin/python3
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeps one of two gateways in step with the other: who lends addresses, which are lent, and
 whether the machine is fit to be the router.
 
-usage: dnsmasq-gateway-pair FILE standby    before dnsmasq and keepalived start: lend nothing yet
-       dnsmasq-gateway-pair FILE follow     run as a service
+usage: pair.py FILE standby    before dnsmasq and keepalived start: lend nothing yet
+       pair.py FILE follow     run as a service
 
 FILE is JSON with own and peer (addresses on the first segment), port (TCP, where the router tells
 its leases), router (its address), interfaces (of the segments), leases (dnsmasq's file) and unfit
@@ -27,10 +26,10 @@ TABLE = "inet dnsmasq_gateway_standby"
 RULES = """table {table}
 delete table {table}
 table {table} {{
-	chain input {{
-		type filter hook input priority -1; policy accept;
-		iifname {{ {interfaces} }} udp dport 67 drop comment "the other gateway lends addresses"
-	}}
+    chain input {{
+        type filter hook input priority -1; policy accept;
+        iifname {{ {interfaces} }} udp dport 67 drop comment "the other gateway lends addresses"
+    }}
 }}
 """
 LEASE = re.compile(r"\d+ ([0-9A-Fa-f:-]+) (\d+\.\d+\.\d+\.\d+) (\S+) \S+")
