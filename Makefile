@@ -48,6 +48,7 @@ nightly: host tools
 	.venv/bin/python -m pytest -rP tests/nightly
 	.venv/bin/python -m pytest -m nightly --numprocesses=2 tests/integration
 	tests/tools/second_leg sanity
+	tests/tools/molecule base_image
 	BASE_IMAGE_SUITE=bookworm BASE_IMAGE_FIRMWARE=efi tests/tools/molecule base_image
 	BASE_IMAGE_SUITE=trixie tests/tools/molecule dnsmasq_gateway
 	tests/tools/molecule virtualbox_host
