@@ -17,6 +17,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
+from ansible.template import trust_as_template
+from role_templar import role_templar
 from test_dnsmasq_gateway import FORWARD, ROLE, SEGMENTS, render
 
 PEER = {"name": "gate02", "addresses": {"edge": "10.70.1.3", "fwd": "10.70.2.3"}}
@@ -167,6 +170,31 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("given", "others"),
+    [
+        ({}, ["10.70.1.3", "10.70.1.9"]),
+        ({"other_dhcp_servers": ["10.70.1.9"]}, ["10.70.1.3"]),
+        ({"segments": LEGS, "peer": PEER}, ["10.70.1.9"]),
+        ({"segments": LEGS, "peer": PEER, "other_dhcp_servers": ["10.70.1.9"]}, []),
+    ],
+)
+def test_other_dhcp_servers_are_all_but_the_gateways_and_those_that_are_meant(
+    given: dict[str, Any], others: list[str]
+) -> None:
+    tasks = yaml.safe_load((ROLE / "tasks/preflight.yml").read_text(encoding="utf-8"))
+    (found,) = (task for task in tasks if "__dnsmasq_gateway_others" in task.get("vars", {}))
+    lenders = [{"address": f"10.70.1.{number}"} for number in (1, 3, 9)]
+    templar = role_templar(
+        ROLE,
+        item=SEGMENTS[0],
+        __dnsmasq_gateway_lenders={"servers": {"edge": lenders}},
+        **{f"dnsmasq_gateway_{key}": value for key, value in given.items()},
+    )
+    text = trust_as_template(found["vars"]["__dnsmasq_gateway_others"])
+    assert sorted(templar.template(text)) == others
 
 
 def test_the_settings_are_json() -> None:
