@@ -22,7 +22,7 @@ import threading
 import time
 
 TABLE = "inet dnsmasq_gateway_standby"
-# Two servers that both lend would refuse each other's clients.
+# Only one of the gateways may answer DHCP: two authoritative servers refuse each other's clients.
 RULES = """table {table}
 delete table {table}
 table {table} {{
@@ -35,7 +35,7 @@ table {table} {{
 LEASE = re.compile(r"\d+ ([0-9A-Fa-f:-]+) (\d+\.\d+\.\d+\.\d+) (\S+) \S+")
 END = "end"
 LOOK_SECONDS = 1.0
-# A restart of dnsmasq is no reason to move.
+# How many questions dnsmasq may miss, as while it restarts, before the other gateway takes over.
 FAILURES = 3
 # version.bind, class CHAOS, type TXT: dnsmasq answers that by itself.
 QUESTION = b"\x56\x44\x01\x00\x00\x01" + bytes(6) + b"\x07version\x04bind\x00\x00\x10\x00\x03"
@@ -170,13 +170,14 @@ def follow(settings):
         router = holds(settings["router"])
         if router != was_router:
             print("this is the router" if router else "the other gateway is the router", flush=True)
-        if router and (was_router is not True or stands_by()):
-            lend()
-        elif not router:
-            if not stands_by():
-                stand_by(settings["interfaces"])
-            take_leases(settings)
         was_router = router
+        standing_by = stands_by()
+        if router and standing_by:
+            lend()
+        elif not router and not standing_by:
+            stand_by(settings["interfaces"])
+        if not router:
+            take_leases(settings)
         failures = 0 if answers() else failures + 1
         say_fitness(settings, failures)
         time.sleep(LOOK_SECONDS)
