@@ -66,7 +66,7 @@ def serve(listener: socket.socket, pid: int, descriptor: int, command: list[str]
             running += [started] if started else []
         running = [process for process in running if process.poll() is None]
     for process in running:
-        # A command may be a shell that has started another one.
+        # The command may be a shell that has started ssh: both are in the process group.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
 

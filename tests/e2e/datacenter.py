@@ -10,6 +10,7 @@ import re
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -167,3 +168,20 @@ def ssh(machine: str, *argv: str, timeout: float = 60, config: Path = SSH_CONFIG
         text=True,
         timeout=timeout,
     ).stdout
+
+
+def wait_for(what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Until the condition holds; else the test fails."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {seconds:.0f} s"
+        time.sleep(0.5)
+
+
+def gap_seconds(answers: Iterable[tuple[float, bool]]) -> float:
+    """From the first question that was not answered to the first answer after the last one."""
+    asked = sorted(answers)
+    lost = [began for began, good in asked if not good]
+    if not lost:
+        return 0.0
+    return min(began for began, good in asked if good and began > lost[-1]) - lost[0]

@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import datacenter
@@ -98,17 +98,9 @@ def test_the_death_of_a_server_is_not_seen_and_its_return_is() -> None:
         assert set(answers) == {"This is server02."}, answers
     finally:
         ssh("server01", "sudo", "systemctl", "start", "page")
-    end = time.monotonic() + 60
-    while "This is server01." not in {asked() for _ in range(6)}:
-        assert time.monotonic() < end
-        time.sleep(0.5)
-
-
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.5)
+    datacenter.wait_for(
+        "server01 is asked again", lambda: "This is server01." in {asked() for _ in range(6)}
+    )
 
 
 def router() -> str:
@@ -147,7 +139,7 @@ def stranger(made: datacenter.Run) -> Iterator[str]:
     ssh("server01", "sudo ip link add link server name stranger type macvlan mode bridge")
     ssh("server01", "sudo networkctl reload && sudo networkctl up stranger")
     try:
-        wait_for("the stranger has a name", lambda: name_of_the_stranger(ROUTER) != "")
+        datacenter.wait_for("the stranger has a name", lambda: name_of_the_stranger(ROUTER) != "")
         yield name_of_the_stranger(ROUTER)
     finally:
         ssh("server01", f"sudo ip link del stranger; sudo rm {unit}; sudo networkctl reload")
@@ -155,11 +147,8 @@ def stranger(made: datacenter.Run) -> Iterator[str]:
 
 def measured(answers: list[tuple[float, bool]]) -> tuple[int, float]:
     """How many questions were lost, and the seconds from the first of them to an answer."""
-    lost = [began for began, good in answers if not good]
     assert all(good for _began, good in answers[-20:]), "it does not answer again"
-    if not lost:
-        return 0, 0.0
-    return len(lost), min(began for began, good in answers if good and began > lost[-1]) - lost[0]
+    return sum(not good for _began, good in answers), datacenter.gap_seconds(answers)
 
 
 def test_the_power_cut_of_a_gateway_is_hardly_seen(
@@ -168,7 +157,7 @@ def test_the_power_cut_of_a_gateway_is_hardly_seen(
     cut = router()
     kept = other(cut)
     assert asked(PORT + STEP).startswith("This is server0"), "through the second gateway"
-    wait_for(
+    datacenter.wait_for(
         "the other gateway knows the lease",
         lambda: (
             name_of_the_stranger({"gate01": "10.70.4.3", "gate02": "10.70.4.2"}[cut]) == stranger
@@ -185,8 +174,8 @@ def test_the_power_cut_of_a_gateway_is_hardly_seen(
     ssh("server01", f"nohup {asking} >/dev/null 2>&1 </dev/null & sleep 2")
     play(installed, "virtual.datacenter.stop", "stop_power_cut=true", limit=cut).ok()
     try:
-        wait_for("the other gateway is the router", lambda: router() == kept)
-        wait_for("the questions end", lambda: "asked" in ssh("server01", "ls", "/tmp"))
+        datacenter.wait_for("the other gateway is the router", lambda: router() == kept)
+        datacenter.wait_for("the questions end", lambda: "asked" in ssh("server01", "ls", "/tmp"))
         found = json.loads(ssh("server01", "cat", "/tmp/asked"))
         stream = found.pop("stream")
         assert len(stream) > 50
@@ -215,10 +204,10 @@ def test_a_gateway_whose_dnsmasq_hangs_is_left() -> None:
     left = router()
     ssh(left, "sudo", "systemctl", "kill", "--signal=STOP", "dnsmasq")
     try:
-        wait_for("the other gateway is the router", lambda: router() == other(left))
+        datacenter.wait_for("the other gateway is the router", lambda: router() == other(left))
     finally:
         ssh(left, "sudo", "systemctl", "kill", "--signal=CONT", "dnsmasq")
-    wait_for(
+    datacenter.wait_for(
         "the one lends, the other does not",
         lambda: (
             "standby" in ssh(left, "sudo", "nft", "list", "tables")

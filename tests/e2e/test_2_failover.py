@@ -11,7 +11,6 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable
 
 import datacenter
 import host_reboot
@@ -68,11 +67,8 @@ class Client:
         return len(last) == 20 and all(last)
 
     def gap_seconds(self, since: float) -> float:
-        """From the first question that was not answered to the first answer after the last one."""
-        lost = sorted(began for began, good in self.answers if not good and began > since)
-        if not lost:
-            return 0.0
-        return min(began for began, good in self.answers if good and began > lost[-1]) - lost[0]
+        """How long the API was away after a moment."""
+        return datacenter.gap_seconds(item for item in self.answers if item[0] > since)
 
 
 def holder() -> str | None:
@@ -83,15 +79,6 @@ def holder() -> str | None:
         except Exception:
             continue
     return None
-
-
-def wait_for(what: str, condition: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(1)
-    pytest.fail(f"{what}: not within {seconds:.0f} s")
 
 
 def online(machine: str, count: int) -> bool:
@@ -131,11 +118,11 @@ def test_the_api_answers_through_the_other_load_balancer() -> None:
     assert dead is not None
     other = {"lb01": "lb02", "lb02": "lb01"}[dead]
     with Client() as client:
-        wait_for("the API answers before the power cut", client.steady, 60)
+        datacenter.wait_for("the API answers before the power cut", client.steady, 60)
         cut = time.monotonic()
         datacenter.playbook("stop", "--limit", dead, "-e", "stop_power_cut=true").ok()
-        wait_for(f"{other} holds the floating IP", lambda: holder() == other, 60)
-        wait_for("the API answers through it", client.steady, 60)
+        datacenter.wait_for(f"{other} holds the floating IP", lambda: holder() == other, 60)
+        datacenter.wait_for("the API answers through it", client.steady, 60)
     print(f"\ngap after a power cut of {dead}: {client.gap_seconds(cut):.1f} s")
     assert_status_tells_it(dead, other)
 
@@ -157,5 +144,7 @@ def test_start_brings_everything_back_after_a_reboot_of_the_host() -> None:
     # At its end, not some time later.
     assert api_answers()
     for machine in ("lb01", "lb02"):
-        wait_for(f"{machine} is back in the cluster", lambda name=machine: online(name, 2), 120)
+        datacenter.wait_for(
+            f"{machine} is back in the cluster", lambda name=machine: online(name, 2), 120
+        )
     datacenter.playbook("verify").unchanged()

@@ -21,7 +21,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_ho
 
 
 class Lab:
-    """The data center that the settings describe. Without gateways its first machine is the one."""
+    """The data center of the settings. Where they name no gateways, its first machine is one."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.root: str = settings["root_dir"]

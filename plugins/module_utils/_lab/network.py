@@ -98,8 +98,8 @@ def lease_file(machines: Sequence[gateways.Gateway]) -> str:
 
 
 def dnsmasq_config(run_directory: str, machines: Sequence[gateways.Gateway] = ()) -> str:
-    """The NAT engine's DHCP and DNS: one address for each gateway, a few records, nothing is
-    asked outside. With one gateway the text is the same as without a list of them.
+    """What dnsmasq reads that plays DHCP and DNS of a hypervisor's NAT engine: an address for each
+    gateway and a few names; it asks no other server. One gateway gives the same text as no list.
     """
     lines = [
         "port=53",

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that describe the uplink, the same for lab_network and for lab_autostart."""
+"""The options of lab_network and lab_autostart for the gateways and the published ports."""
 
 from __future__ import annotations
 

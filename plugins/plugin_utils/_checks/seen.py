@@ -58,7 +58,7 @@ class Seen:
         # The machines of the plan, by name; in the order of the inventory.
         self.planned: dict[str, Any] = dict(plan.get("machines") or {})
         # One or two machines that are the one router.
-        self.gateways: list[str] = list(plan.get("gateways") or filter(None, [plan.get("gateway")]))
+        self.gateways: list[str] = list(plan.get("gateways") or [])
         self.routers: dict[str, str] = {
             name: segment["router"] for name, segment in (plan.get("segments") or {}).items()
         }

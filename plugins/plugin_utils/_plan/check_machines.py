@@ -20,10 +20,12 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.said impo
     Said,
     worked_out,
 )
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.segments import leg_number
 
 FEWEST_CPUS, MOST_CPUS = 1, 64
 LEAST_MEMORY_MB = 256
 MOST_DISKS = 28
+ORDINALS = {1: "first", 2: "second", 3: "third"}
 # What kubeadm asks of a control plane, and the name of its check.
 KUBEADM = (("cpus", 2, "NumCPU", "processors"), ("memory_mb", 1700, "Mem", "MB of memory"))
 IGNORED = "k8s_control_plane_ignored_preflight_errors"
@@ -106,23 +108,16 @@ def _disks(machine: dict[str, Any], problems: Problems) -> None:
         )
 
 
-def _leg(name: str, gateways: list[str]) -> tuple[int, str]:
-    """Which address of a segment a gateway has: of two, the router's belongs to neither."""
-    if len(gateways) != 2:
-        return 1, "first"
-    return (2, "second") if name == gateways[0] else (3, "third")
-
-
 def _gateway(machine: dict[str, Any], said: Said, problems: Problems) -> None:
     """An address of a gateway would be ignored: it is the same one of each segment."""
     if not machine["address"] or not said.right("datacenter_segments"):
         return
     networks = [parsed(segment["subnet"]) for segment in said.options["datacenter_segments"]]
-    number, word = _leg(machine["name"], [item["name"] for item in said.of_role("gateway")])
+    number = leg_number(machine["name"], [item["name"] for item in said.of_role("gateway")])
     legs = [str(net[number]) for net in networks if net is not None and net.size > number]
     if machine["address"] not in legs:
         problems.add(
-            f"The gateway {machine['name']} has the {word} address of each segment",
+            f"The gateway {machine['name']} has the {ORDINALS[number]} address of each segment",
             f"found {shown(machine['address'])}",
             f"machine_address of {machine['name']}: remove it",
         )

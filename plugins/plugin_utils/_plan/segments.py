@@ -25,11 +25,16 @@ DHCP_VALUE = re.compile(r"[^\"'\\#]{1,255}\Z")
 OWN_OPTIONS = {"router": 3, "dns-server": 6, "ntp-server": 42, "domain-search": 119}
 
 
+def leg_number(gateway: str, gateways: list[str]) -> int:
+    """Which address of a segment a gateway has: of two, the router's belongs to neither."""
+    return gateways.index(gateway) + 2 if len(gateways) == 2 else 1
+
+
 def own_addresses(network: netaddr.IPNetwork, gateways: list[str]) -> dict[netaddr.IPAddress, str]:
     """The addresses behind the router's, and which of two gateways has them. One has none."""
     if len(gateways) != 2 or network.size < SMALLEST:
         return {}
-    return {network[number]: name for number, name in enumerate(gateways, start=2)}
+    return {network[leg_number(name, gateways)]: name for name in gateways}
 
 
 class Segment:
