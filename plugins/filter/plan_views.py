@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.host_firewall import (
+    host_firewall_view,
+)
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.reach import flows
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.views import (
     balancer_view,
@@ -28,6 +31,7 @@ class FilterModule:
             "gateway_view": gateway_view,
             "balancer_view": balancer_view,
             "cluster_nodes": cluster_nodes,
+            "host_firewall_view": host_firewall_view,
             "host_ports": host_ports,
             "members": members,
             "names": names,

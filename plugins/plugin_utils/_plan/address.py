@@ -26,6 +26,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.machines 
     take_legs,
 )
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Plan
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.open_ports import open_ports
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import Problems
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.published_ports import (
     published_ports,
@@ -40,7 +41,8 @@ def address_plan(config: dict[str, Any]) -> dict[str, Any]:
     """The whole plan of a data center, with the list of what is wrong with it.
 
     `config` holds name, domain, floating_ip, floating_ips [{name, address, prefer}], frontends,
-    dns_records, published_ports [{name, port, to, to_port}], host_ports {port: what has it},
+    dns_records, published_ports [{name, port, to, to_port}], open_ports [{name, to, from, protocol,
+    ports}], host_ports {port: what has it},
     segments [{name, subnet, dhcp_start, dhcp_end, dhcp_options, reaches}], machines [{name, role,
     roles, groups, segment, address, cpus, memory_mb, disks, volume_groups, host}], reserved_ranges
     {option: network}, host_networks [{host, interface, network}], host_memory_mb {host: MB} and
@@ -66,6 +68,7 @@ def address_plan(config: dict[str, Any]) -> dict[str, Any]:
         frontends=frontends(config, floating, segments, machines, problems),
         records=dns_records(config, floating, machines, problems),
         published_ports=published_ports(config, floating, machines, problems),
+        open_ports=open_ports(config, segments, machines, problems),
         jump=config.get("jump", ""),
     )
     return {"plan": plan.as_dict(), "problems": problems.messages}

@@ -50,7 +50,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.specifica
 # The plan itself says what is wrong with these, whatever they are.
 PLANNED = ("machine_segment", "machine_address")
 # What the user may want several of.
-LISTS = ("floating_ips", "frontends", "dns_records", "published_ports")
+LISTS = ("floating_ips", "frontends", "dns_records", "published_ports", "open_ports")
 # Without these there is no plan.
 NEEDED = ("datacenter_name", "datacenter_domain", "datacenter_segments", "datacenter_floating_ip")
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import reach
@@ -21,6 +21,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.said impo
     worked_out,
 )
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.segments import leg_number
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.ways import WAYS
 
 FEWEST_CPUS, MOST_CPUS = 1, 64
 LEAST_MEMORY_MB = 256
@@ -29,32 +30,6 @@ ORDINALS = {1: "first", 2: "second", 3: "third"}
 # What kubeadm asks of a control plane, and the name of its check.
 KUBEADM = (("cpus", 2, "NumCPU", "processors"), ("memory_mb", 1700, "Mem", "MB of memory"))
 IGNORED = "k8s_control_plane_ignored_preflight_errors"
-
-
-class Way(NamedTuple):
-    """Connections that machines of one role open to those of another."""
-
-    source: str
-    target: str
-    purpose: str
-    protocol: str
-    ports: tuple[int, ...]
-
-
-WAYS = (
-    Way("load_balancer", "control_plane", "load balancers pass the API on", "tcp", (6443,)),
-    Way("control_plane", "load_balancer", "control planes ask the floating IP", "tcp", (6443,)),
-    Way("worker", "load_balancer", "workers ask the floating IP", "tcp", (6443,)),
-    Way("control_plane", "worker", "the API asks kubelets", "tcp", (10250,)),
-    Way("control_plane", "worker", "pods ask pods of other nodes", "udp", (8472,)),
-    Way("worker", "control_plane", "pods ask the API and kubelets", "tcp", (6443, 10250)),
-    Way("worker", "control_plane", "pods ask pods of other nodes", "udp", (8472,)),
-    Way("control_plane", "control_plane", "control planes share etcd", "tcp", (2379, 2380)),
-    Way("control_plane", "control_plane", "pods ask the API and kubelets", "tcp", (6443, 10250)),
-    Way("control_plane", "control_plane", "pods ask pods of other nodes", "udp", (8472,)),
-    Way("worker", "worker", "pods ask kubelets", "tcp", (10250,)),
-    Way("worker", "worker", "pods ask pods of other nodes", "udp", (8472,)),
-)
 
 
 def _ignored(variables: Any) -> set[str]:

@@ -80,7 +80,8 @@ class Plan:
     that is the controller.
 
     Frontends are those of the role ha_lb, records those of dnsmasq_gateway. A published port is
-    one of the host that leads to an address behind the gateway.
+    one of the host that leads to an address behind the gateway, an open port one of machines that
+    their firewalls let in.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Plan:
     frontends: list[dict[str, Any]]
     records: list[dict[str, Any]]
     published_ports: list[dict[str, Any]]
+    open_ports: list[dict[str, Any]]
     jump: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -114,6 +116,7 @@ class Plan:
             frontends=data["frontends"],
             records=data["records"],
             published_ports=data["published_ports"],
+            open_ports=data["open_ports"],
             jump=data["jump"],
         )
 

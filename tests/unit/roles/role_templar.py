@@ -13,7 +13,11 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.ansible.utils.plugins.filter import ipaddr
 from ansible_collections.ansible.utils.plugins.test import in_any_network, ip_address
-from ansible_collections.virtual.datacenter.plugins.filter import load_balancer, plan_views
+from ansible_collections.virtual.datacenter.plugins.filter import (
+    host_firewall,
+    load_balancer,
+    plan_views,
+)
 from ansible_collections.virtual.datacenter.plugins.filter.as_list import as_list
 
 
@@ -38,7 +42,7 @@ def role_templar(role: Path, **given: Any) -> Templar:
     # Ansible finds filters and tests of collections only when it was started as a program.
     environment = templar._engine.environment
     environment.filters["virtual.datacenter.as_list"] = as_list
-    for module in (load_balancer, plan_views):
+    for module in (host_firewall, load_balancer, plan_views):
         for name, function in module.FilterModule().filters().items():
             environment.filters[f"virtual.datacenter.{name}"] = function
     environment.filters["ansible.utils.ipaddr"] = ipaddr.FilterModule().filters()["ipaddr"]

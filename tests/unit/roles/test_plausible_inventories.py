@@ -15,6 +15,12 @@ from typing import Any
 import yaml
 from ansible.template import trust_as_template
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import views
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.firewall_rules import (
+    firewall_problems,
+)
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.host_firewall import (
+    host_firewall_view,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from role_templar import role_templar
@@ -131,6 +137,18 @@ def check_gateway(plan: dict[str, Any], options: dict[str, Any], folder: Path) -
         run("nft", "--check", "--file", str(rules))
 
 
+def check_machine(plan: dict[str, Any], name: str, folder: Path) -> None:
+    """nft accepts the rules of the machine's firewall, and the role what they are made of."""
+    pages = {"ports": [8404, 0], "sources": ["172.16.0.0/12", "172.16.3.0/24"]}
+    view = host_firewall_view(plan, name, pages)
+    assert firewall_problems({**view, "trial_seconds": 60}) == []
+    given = {f"host_firewall_{key}": value for key, value in view.items()}
+    rules = folder / f"{name}.nft"
+    rules.write_text(rendered("host_firewall", "rules.nft.j2", **given), encoding="utf-8")
+    if os.geteuid() == 0:
+        run("nft", "--check", "--file", str(rules))
+
+
 def check_ssh(plan: dict[str, Any], options: dict[str, Any], folder: Path) -> None:
     config = folder / "config"
     given = {
@@ -170,6 +188,9 @@ def test_what_is_accepted_is_accepted_by_the_programs() -> None:
         with tempfile.TemporaryDirectory() as folder:
             check_gateway(found["plan"], inventory.options, Path(folder))
             check_ssh(found["plan"], inventory.options, Path(folder))
+            for name, machine in found["plan"]["machines"].items():
+                if machine["role"] != "gateway":
+                    check_machine(found["plan"], name, Path(folder))
         check_seeds(found["plan"])
 
     each()

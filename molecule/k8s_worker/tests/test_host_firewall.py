@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, the virtual.datacenter contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The firewalls of the machines: who opens what, and rules that somebody harms or gives wrongly."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from test_worker import POD, machine
+from testinfra.host import Host
+
+ROOT = Path(__file__).resolve().parents[3]
+SCENARIO = ROOT / "molecule" / "k8s_worker"
+LB01, MASTER1, NODE1 = "10.70.1.11", "10.70.2.31", "10.70.2.41"
+RULES = "nft --stateless list table inet host_firewall"
+# A UDP socket that is connected learns of what is refused by its next call.
+KNOCK = """
+import socket, sys
+kind, address, port = sys.argv[1:]
+end = socket.socket(type=socket.SOCK_STREAM if kind == 'tcp' else socket.SOCK_DGRAM)
+end.settimeout(2)
+try:
+    end.connect((address, int(port)))
+    if kind == 'udp':
+        end.send(b'x')
+        end.recv(1)
+    print('open')
+except TimeoutError:
+    print('no answer')
+except OSError as error:
+    print('closed' if error.errno == 113 else error)
+"""
+
+
+def knock(source: str, address: str, port: int, kind: str = "tcp") -> str:
+    return machine(source).check_output("python3 -c %s %s %s %s", KNOCK, kind, address, str(port))
+
+
+def play(playbook: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook as Molecule does, for the worker."""
+    inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
+    config = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.cfg"
+    plain = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
+    return subprocess.run(
+        ["ansible-playbook", "-i", inventory, str(playbook), "--limit", "node1", *more],
+        env={**os.environ, **plain, "ANSIBLE_CONFIG": str(config)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def layer_base(*more: str) -> str:
+    """What the layer base changes on the worker."""
+    done = play(ROOT / "playbooks" / "base.yml", *more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("node1 "))
+    return next(word for word in line.split() if word.startswith("changed="))
+
+
+@pytest.fixture
+def node() -> Host:
+    return machine("node1")
+
+
+@pytest.mark.parametrize(
+    ("source", "address", "port", "kind", "found"),
+    [
+        ("lb01", MASTER1, 6443, "tcp", "open"),
+        ("lb01", MASTER1, 2379, "tcp", "closed"),
+        ("lb01", MASTER1, 22, "tcp", "closed"),
+        ("lb01", MASTER1, 8472, "udp", "closed"),
+        ("node1", MASTER1, 10250, "tcp", "open"),
+        ("node1", MASTER1, 2380, "tcp", "closed"),
+        ("node1", MASTER1, 8472, "udp", "no answer"),
+        ("node1", LB01, 22, "tcp", "closed"),
+        ("node1", LB01, 5405, "udp", "closed"),
+        ("node1", LB01, 8404, "tcp", "closed"),
+        ("gate01", LB01, 8404, "tcp", "open"),
+        ("gate01", LB01, 22, "tcp", "open"),
+        ("gate01", MASTER1, 6443, "tcp", "closed"),
+    ],
+)
+def test_who_opens_what(source: str, address: str, port: int, kind: str, found: str) -> None:
+    assert knock(source, address, port, kind) == found
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "is_open"),
+    [
+        (MASTER1, 6443, True),
+        (MASTER1, 10250, True),
+        (MASTER1, 2379, False),
+        (MASTER1, 22, False),
+        (NODE1, 10250, True),
+        (NODE1, 22, False),
+        (LB01, 22, False),
+    ],
+)
+@pytest.mark.usefixtures("probe")
+def test_what_a_pod_opens(address: str, port: int, is_open: bool) -> None:
+    done = machine("master1").run(f"{POD} nc -w 3 {address} {port} </dev/null")
+    assert (done.rc == 0) == is_open, done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("probe")
+@pytest.mark.parametrize("address", [MASTER1, NODE1])
+def test_a_pod_sends_nothing_into_the_pod_network_by_the_port_of_nodes(
+    node: Host, address: str
+) -> None:
+    rule = "nft list chain inet host_firewall containers | grep VXLAN"
+    before = node.check_output(rule)
+    machine("master1").run(f"{POD} sh -c 'echo x | nc -u -w 1 {address} 8472'")
+    assert node.check_output(rule) != before
+
+
+def test_what_somebody_took_away_comes_back_and_switched_off_it_is_gone(node: Host) -> None:
+    before = node.check_output(RULES)
+    node.check_output("nft delete table inet host_firewall")
+    assert layer_base() == "changed=1"
+    assert node.check_output(RULES) == before
+    node.check_output("systemctl restart nftables")
+    assert node.check_output(RULES) == before
+
+    assert layer_base("-e", "datacenter_host_firewall_enabled=false") == "changed=1"
+    assert node.run(RULES).rc != 0
+    assert node.run("ls /etc/host-firewall /usr/local/sbin/host-firewall").stdout == ""
+    assert layer_base("-e", "datacenter_host_firewall_enabled=false") == "changed=0"
+    assert layer_base() != "changed=0"
+    assert node.check_output(RULES) == before
+
+
+def test_rules_that_shut_the_controller_out_do_not_stay(node: Host) -> None:
+    before = node.check_output(RULES)
+    done = play(SCENARIO / "shut_out.yml")
+    assert done.returncode != 0
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "node1 lets the controller in with its new firewall rules: no new connection" in said
+    assert "Change host_firewall_rules" in said
+    end = time.monotonic() + 60
+    while node.run("true").rc != 0:
+        assert time.monotonic() < end, "the machine is still shut"
+        time.sleep(1)
+    assert node.check_output(RULES) == before
+    # Nothing is left of the trial, so that the next run has nothing to do.
+    assert layer_base() in ("changed=0", "changed=1")
+    assert layer_base() == "changed=0"
