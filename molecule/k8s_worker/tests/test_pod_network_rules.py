@@ -66,12 +66,15 @@ def test_a_run_puts_right_what_somebody_did(node: Host, harm: str) -> None:
 
 def test_the_rules_come_back_with_nftables(node: Host) -> None:
     before = rules(node)
+    firewall = "nft --stateless list table inet host_firewall"
+    let_in = node.check_output(firewall)
     node.check_output("systemctl start nftables && systemctl restart nftables")
     # systemd starts it behind the other one.
     end = time.monotonic() + 60
     while rules(node) != before and time.monotonic() < end:
         time.sleep(0.5)
     assert rules(node) == before
+    assert node.check_output(firewall) == let_in
     # kube-proxy does not notice soon that its own rules were flushed with them.
     kube = "kubectl --kubeconfig /etc/kubernetes/admin.conf --namespace kube-system rollout"
     machine("master1").check_output(f"{kube} restart daemonset/kube-proxy")

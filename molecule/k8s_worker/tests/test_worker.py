@@ -10,7 +10,6 @@ import os
 import time
 from pathlib import Path
 
-import pytest
 import testinfra
 from testinfra.host import Host
 
@@ -80,13 +79,23 @@ def test_a_full_disk_of_the_host_does_not_evict_by_a_share_of_it() -> None:
     assert settings["imageGCHighThresholdPercent"] == 100
 
 
-@pytest.mark.usefixtures("probe")
 def test_a_pod_on_it_reaches_the_api_by_service_name() -> None:
     plane = machine("master1")
-    for _ in range(30):
-        found = plane.run(f"{POD} nslookup kubernetes.default.svc.cluster.local")
-        if found.rc == 0:
-            break
-        time.sleep(2)
-    assert "10.96.0.1" in found.stdout
-    plane.check_output(f"{POD} sh -c 'nc -w 5 kubernetes.default.svc.cluster.local 443 </dev/null'")
+    overrides = json.dumps({"spec": {"nodeName": "node1", "terminationGracePeriodSeconds": 1}})
+    plane.check_output(
+        f"{KUBECTL} run probe --image=virtual.datacenter/probe:1 --restart=Never"
+        f" --overrides='{overrides}'"
+    )
+    try:
+        plane.check_output(f"{KUBECTL} wait pod/probe --for=condition=Ready --timeout=120s")
+        for _ in range(30):
+            found = plane.run(f"{POD} nslookup kubernetes.default.svc.cluster.local")
+            if found.rc == 0:
+                break
+            time.sleep(2)
+        assert "10.96.0.1" in found.stdout
+        plane.check_output(
+            f"{POD} sh -c 'nc -w 5 kubernetes.default.svc.cluster.local 443 </dev/null'"
+        )
+    finally:
+        plane.check_output(f"{KUBECTL} delete pod probe --now")
