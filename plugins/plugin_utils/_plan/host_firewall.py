@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import reach
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Machine, Plan
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.segments import leg_number
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.ways import (
     COROSYNC_PORTS,
     ETCD_PORTS,
@@ -31,6 +33,8 @@ ETCD = "etcd, for control planes"
 COROSYNC = "corosync, for load balancers"
 PAGES = "statistics and metrics of haproxy"
 VXLAN = "VXLAN of the pod network, for nodes"
+# One gateway, and two.
+TEAMS = (["first"], ["first", "second"])
 Rule = dict[str, Any]
 
 
@@ -55,10 +59,17 @@ def _addresses(plan: Plan, *roles: str) -> list[str]:
 
 
 def _gateways(plan: Plan, machine: Machine) -> list[str]:
-    """The addresses that a gateway has in the segment of a machine."""
-    legs = [nic for name in plan.gateways for nic in plan.machines[name].nics]
-    own = [nic.address for nic in legs if nic.segment == machine.segment and nic.address]
-    return list(dict.fromkeys([plan.segments[str(machine.segment)].router, *own]))
+    """The addresses that gateways have in the segment of a machine, or may have.
+
+    A gateway that becomes one of two, or the only one, has another address before the machines
+    hear of it.
+    """
+    network = netaddr.IPNetwork(plan.segments[str(machine.segment)].subnet)
+    others = {item.address for item in plan.machines.values() if item.role != "gateway"}
+    others |= {item.address for item in plan.floating_ips.values()}
+    numbers = {leg_number(name, team) for team in TEAMS for name in team}
+    found = [str(network[number]) for number in sorted(numbers) if network.size > number]
+    return [address for address in found if address not in others]
 
 
 def _of_roles(plan: Plan, machine: Machine) -> Iterator[Rule]:

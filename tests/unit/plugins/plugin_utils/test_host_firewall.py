@@ -126,11 +126,20 @@ def test_the_pod_network_and_corosync_are_for_their_members() -> None:
         assert not let_in(view, source, 5405, "udp")
 
 
-def test_ssh_is_for_either_gateway_and_the_router() -> None:
-    view = host_firewall_view(plan(second_gateway=True), "cp01")
+@pytest.mark.parametrize("second_gateway", [False, True])
+def test_ssh_is_for_the_addresses_of_one_gateway_and_of_two(second_gateway: bool) -> None:
+    """The one becomes one of two, and has another address, before machines hear of it."""
+    view = host_firewall_view(plan(second_gateway=second_gateway), "cp01")
     sources = ["10.70.2.1", "10.70.2.2", "10.70.2.3"]
     assert [item for item in sources if let_in(view, item, 22)] == sources
     assert not let_in(view, "10.70.2.4", 22)
+
+
+def test_ssh_is_not_for_a_machine_with_the_second_address_of_its_segment() -> None:
+    inventory = Inventory()
+    inventory.change({"machine": {"cp02": {"machine_address": "10.70.2.2"}}})
+    view = host_firewall_view(inventory.check()["plan"], "cp01")
+    assert let_in(view, "10.70.2.3", 22) and not let_in(view, "10.70.2.2", 22)
 
 
 def test_pods_are_kept_from_what_is_for_nodes() -> None:
