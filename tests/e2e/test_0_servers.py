@@ -104,15 +104,14 @@ def test_the_death_of_a_server_is_not_seen_and_its_return_is() -> None:
 
 
 def router() -> str:
-    """The gateway that has the routers' addresses, asked of both."""
+    """The gateway that has the routers' addresses, asked of both; keepalived moves one by one."""
     found = []
     for gateway in ("gate01", "gate02"):
         try:
             shown = ssh(gateway, "ip", "-4", "address", "show")
         except subprocess.CalledProcessError:
             continue
-        if f" {ROUTER}/" in shown:
-            assert all(f" 10.70.{number}.1/" in shown for number in range(1, 5)), shown
+        if all(f" 10.70.{number}.1/" in shown for number in range(1, 5)):
             found.append(gateway)
     return " ".join(found)
 
