@@ -69,6 +69,14 @@ options:
       secret_params:
         description: More parameters, whose values never appear in results, diffs or logs.
         type: dict
+      keep_params:
+        description:
+          - Names of parameters beside those of O(resources[].params) and
+            O(resources[].secret_params) whose values in the cluster stay as they are.
+          - So somebody who does not know a password can describe the rest.
+        type: list
+        elements: str
+        default: []
       meta:
         description: Meta attributes. Those that are not named stay, C(target-role) for example.
         type: dict
@@ -313,7 +321,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
-from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import task
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import desired, task
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.client import Client
 
 
@@ -333,6 +341,7 @@ def argument_spec() -> dict[str, t.Any]:
             agent=word,
             params={"type": "dict"},
             secret_params={"type": "dict", "no_log": True},
+            keep_params={"type": "list", "elements": "str", "default": [], "no_log": False},
             meta=table,
             operations={
                 "type": "list",
@@ -354,7 +363,7 @@ def argument_spec() -> dict[str, t.Any]:
             then=word,
             kind={
                 "type": "str",
-                "choices": ["mandatory", "optional", "serialize"],
+                "choices": list(desired.ORDER_KINDS),
                 "default": "mandatory",
             },
             symmetrical={"type": "bool", "default": True},
@@ -363,11 +372,7 @@ def argument_spec() -> dict[str, t.Any]:
             resource=word,
             node={"type": "str"},
             attribute={"type": "str"},
-            operation={
-                "type": "str",
-                "choices": ["lt", "gt", "lte", "gte"],
-                "default": "gt",
-            },
+            operation={"type": "str", "choices": list(desired.COMPARISONS), "default": "gt"},
             value={"type": "int", "default": 0},
             score=word,
         ),

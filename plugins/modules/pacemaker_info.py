@@ -40,6 +40,10 @@ options:
     description: How many seconds to wait for that. In check mode, or with V(0), nothing is awaited.
     type: int
     default: 0
+  read_cib:
+    description: Whether to read the configuration too, which is RV(cib).
+    type: bool
+    default: false
 seealso:
   - module: virtual.datacenter.pacemaker_cib
 """
@@ -56,6 +60,24 @@ EXAMPLES = r"""
 - name: Say who holds the address
   ansible.builtin.debug:
     msg: "{{ cluster.resources['address'].nodes | join(', ') }}"
+  run_once: true
+
+- name: Read how the cluster is configured
+  virtual.datacenter.pacemaker_info:
+    read_cib: true
+  register: live
+  run_once: true
+
+- name: Describe it as it is, which changes nothing
+  virtual.datacenter.pacemaker_cib:
+    fencing_enabled: "{{ live.cib.fencing_enabled | default(omit) }}"
+    properties: "{{ live.cib.properties }}"
+    resource_defaults: "{{ live.cib.resource_defaults }}"
+    operation_defaults: "{{ live.cib.operation_defaults }}"
+    resources: "{{ live.cib.resources }}"
+    colocations: "{{ live.cib.colocations }}"
+    orders: "{{ live.cib.orders }}"
+    locations: "{{ live.cib.locations }}"
   run_once: true
 """
 
@@ -112,6 +134,53 @@ hindrances:
   returned: success
   type: list
   elements: dict
+cib:
+  description:
+    - The configuration as options of M(virtual.datacenter.pacemaker_cib). Given to that module,
+      they change nothing.
+    - Values of parameters that may be secret are not in it. Their names are in C(keep_params).
+      These are the parameters that the agent calls private, and those with a name like password
+      or key.
+    - What Pacemaker writes down about itself, C(dc-version) for example, is not in it.
+    - Empty where no cluster runs.
+  returned: O(read_cib) is true
+  type: dict
+  contains:
+    fencing_enabled:
+      description: Whether the cluster may fence nodes.
+      type: bool
+      returned: the configuration says so
+    properties:
+      description: The other cluster properties.
+      type: dict
+    resource_defaults:
+      description: Defaults of resources.
+      type: dict
+    operation_defaults:
+      description: Defaults of operations.
+      type: dict
+    resources:
+      description: The resources.
+      type: list
+      elements: dict
+    colocations:
+      description: Which resource runs where another one runs.
+      type: list
+      elements: dict
+    orders:
+      description: Which resource starts before another one.
+      type: list
+      elements: dict
+    locations:
+      description: Which resource likes or avoids which node.
+      type: list
+      elements: dict
+cib_left_out:
+  description: Resources and constraints that those options cannot describe, groups for example.
+  returned: O(read_cib) is true
+  type: list
+  elements: str
+  sample: [resource web, location cli-prefer-web]
 error_code:
   description: Name of the kind of error, in capital letters.
   returned: failure
@@ -137,7 +206,12 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, wait
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
-from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import errors, status
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker import (
+    errors,
+    export,
+    status,
+)
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.cib import Cib
 from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.client import Client
 
 PAUSE = 0.5
@@ -150,6 +224,14 @@ def look(client: Client) -> dict[str, t.Any]:
         return dict(status.NOT_CONNECTED)
 
 
+def configuration(client: Client) -> dict[str, t.Any]:
+    try:
+        options, left_out = export.options(Cib(client.query()))
+    except errors.NotConnectedError:
+        return {"cib": {}, "cib_left_out": []}
+    return {"cib": options, "cib_left_out": left_out}
+
+
 def main() -> None:
     names: dict[str, t.Any] = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
@@ -158,11 +240,12 @@ def main() -> None:
             "running_once": names,
             "running_everywhere": names,
             "wait_timeout": {"type": "int", "default": 0},
+            "read_cib": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     wanted = dict(module.params)
-    seconds = wanted.pop("wait_timeout")
+    seconds, read_cib = wanted.pop("wait_timeout"), wanted.pop("read_cib")
     client = Client(module.tmpdir)
     now: dict[str, t.Any] = {}
 
@@ -181,6 +264,8 @@ def main() -> None:
                 error_code="TIMEOUT",
                 **now,
             )
+        if read_cib:
+            now.update(configuration(client))
     module.exit_json(changed=False, **now)
 
 

@@ -137,6 +137,27 @@ def test_pacemaker_has_nothing_left_to_do() -> None:
     assert simulated.partition("Transition Summary:")[2].partition("Executing")[0].strip() == ""
 
 
+@pytest.mark.parametrize(
+    "failure",
+    ["--node-down={holder}", "--op-inject=ha_lb_haproxy_monitor_1000@{holder}=1"],
+    ids=["its node", "its haproxy"],
+)
+def test_pacemaker_would_move_the_address_that_loses(failure: str) -> None:
+    (holder,) = holders()
+    (other,) = set(NODES) - {holder}
+    asked = f"crm_simulate --live-check --simulate {failure.format(holder=holder)}"
+    simulated = machine(other).check_output(asked)
+    after = simulated.partition("Revised Cluster Status:")[2]
+    assert re.search(rf"ha_lb_address_api\s.*Started {other}$", after, re.M), simulated
+
+
+def test_the_cluster_as_it_is_can_be_described() -> None:
+    said = playbook(ROOT / "molecule/ha_lb/round_trip.yml")
+    assert said.count("changed=0 ") == 1, said
+    assert "keep_params" in said
+    assert "known to this test only" not in said
+
+
 def test_every_node_has_a_fence_device_that_runs_elsewhere() -> None:
     assert runs_on("ha_lb_fence_balancer1") == {"balancer2"}
     assert runs_on("ha_lb_fence_balancer2") == {"balancer1"}

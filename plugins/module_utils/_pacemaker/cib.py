@@ -89,6 +89,32 @@ class Cib:
                 return tuple(int(number) for number in numbers)
         return ()
 
+    def private_params(self) -> dict[str, set[str]]:
+        """Parameters that an agent calls private, by resource, as its history has them."""
+        found: dict[str, set[str]] = {}
+        for history in self.root.iterfind("status//lrm_resource"):
+            for operation in history.iterfind("lrm_rsc_op"):
+                names = found.setdefault(history.get("id", "").split(":")[0], set())
+                names.update(operation.get("op-secure-params", "").split())
+        return found
+
+    def grouped(self) -> set[str]:
+        """The primitives that are neither alone nor alone in a clone."""
+        top = list(self._section("resources"))
+        return {
+            primitive.get("id", "")
+            for primitive, parent in self._primitives()
+            if primitive not in top and (parent.tag != "clone" or parent not in top)
+        }
+
+    def foreign_constraints(self) -> list[str]:
+        """Constraints of kinds that the model does not have."""
+        return [
+            f"{element.tag.replace('rsc_', '')} {element.get('id')}"
+            for element in self._section("constraints")
+            if element.tag not in model.CONSTRAINT_KINDS
+        ]
+
     def _read_primitive(self, element: ET.Element) -> model.Resource:
         agent = [element.get(key) for key in ("class", "provider", "type")]
         return model.Resource(

@@ -15,6 +15,15 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.erro
 
 # From this version on the option is called fencing-enabled; the old name lives on as an alias.
 FENCING_RENAMED = (3, 0, 2)
+# Kinds of things, and the option that lists them.
+LISTS = {
+    "resource": "resources",
+    "rsc_colocation": "colocations",
+    "rsc_order": "orders",
+    "rsc_location": "locations",
+}
+ORDER_KINDS = ("mandatory", "optional", "serialize")
+COMPARISONS = ("lt", "gt", "lte", "gte")
 
 
 def read(params: t.Mapping[str, t.Any], version: tuple[int, ...]) -> model.Configuration:
@@ -47,6 +56,13 @@ def _resource(options: t.Mapping[str, t.Any]) -> model.Resource:
         )
     params, secrets = options.get("params"), options.get("secret_params")
     given = params is not None or secrets is not None
+    kept = frozenset(options.get("keep_params") or [])
+    twice = kept & {*(params or {}), *(secrets or {})}
+    if twice:
+        raise InvalidConfigurationError(
+            f"The parameter {min(twice)} of {options['id']} is to be kept and to be set: "
+            "name it in keep_params, or in params or secret_params."
+        )
     operations = options.get("operations")
     clone = options.get("clone")
     return model.Resource(
@@ -58,6 +74,7 @@ def _resource(options: t.Mapping[str, t.Any]) -> model.Resource:
         clone_id=(clone.get("id") or f"{options['id']}-clone") if clone is not None else None,
         clone_meta=model.texts(clone.get("meta")) if clone is not None else {},
         secrets=frozenset(secrets or {}),
+        kept=kept if given else frozenset(),
     )
 
 

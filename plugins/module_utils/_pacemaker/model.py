@@ -88,18 +88,25 @@ class Resource:
     clone_id: str | None = None
     clone_meta: dict[str, str] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
+    # Parameters beside these whose live values stay.
+    kept: frozenset[str] = frozenset()
 
     def over(self, live: Resource) -> Resource:
         """The desired object laid over the actual one: what it does not name stays."""
         return Resource(
             id=self.id,
             agent=self.agent,
-            params=live.params if self.params is None else self.params,
+            params=live.params if self.params is None else {**self.params, **self.stays(live)},
             meta={**live.meta, **self.meta},
             operations=live.operations if self.operations is None else self.operations,
             clone_id=self.clone_id or live.clone_id,
             clone_meta={**live.clone_meta, **self.clone_meta},
         )
+
+    def stays(self, live: Resource | None) -> dict[str, str]:
+        """The live parameters that are to be kept."""
+        has = (live.params if live else None) or {}
+        return {name: value for name, value in has.items() if name in self.kept}
 
     def shape(self) -> tuple[t.Any, ...]:
         """What two resources are compared by."""

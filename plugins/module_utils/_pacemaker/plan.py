@@ -15,6 +15,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.cib 
     OPTION_SETS,
     Cib,
 )
+from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.errors import (
+    InvalidConfigurationError,
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,12 @@ def make(
                 actions.append(_action("change" if name in has else "create", kind, name))
     for identity, resource in wanted.resources.items():
         lives = live.resources.get(identity)
+        unknown = resource.kept - set(resource.stays(lives))
+        if unknown:
+            raise InvalidConfigurationError(
+                f"The parameter {min(unknown)} of {identity} is to be kept, and the cluster has "
+                "none: give it in secret_params, or take it out of keep_params."
+            )
         if lives is None:
             actions.append(_action("create", "resource", identity))
             after.resources[identity] = resource

@@ -21,14 +21,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._pacemaker.plan
     make,
 )
 
-# Kinds of things, and the option that lists them.
-LISTS = {
-    "resource": "resources",
-    "rsc_colocation": "colocations",
-    "rsc_order": "orders",
-    "rsc_location": "locations",
-}
-
 
 class Task(change.Task):
     """One run of the module."""
@@ -61,7 +53,9 @@ class Task(change.Task):
     def plan_for(self, cib: Cib) -> Plan:
         """What is to be done to this document."""
         wanted = desired.read(self.params, cib.version())
-        pruned = [kind for kind, option in LISTS.items() if self.params.get(option) is not None]
+        pruned = [
+            kind for kind, option in desired.LISTS.items() if self.params.get(option) is not None
+        ]
         self.public = {i: resource.public() for i, resource in wanted.resources.items()}
         return make(cib.read(), wanted, self.params.get("prune_prefix") or "", pruned)
 

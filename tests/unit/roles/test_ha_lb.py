@@ -123,6 +123,7 @@ def test_the_statistics_page_is_on_the_own_address_behind_a_hash() -> None:
 def test_fence_devices_become_resources() -> None:
     (resource,) = value("__ha_lb_fence_resources", fence_devices=[DEVICE])
     assert resource["agent"] == "stonith:fence_x"
+    assert resource["meta"] == {"failure-timeout": "300s"}, "else one failed start is for ever"
     assert resource["params"] == {
         "pcmk_host_list": "lb01",
         "pcmk_delay_base": "3s",
