@@ -55,3 +55,4 @@ nightly: host tools
 bench: host tools
 	.venv/bin/python tests/bench/bench_virtualbox.py
 	HA_LB_TESTS=../../tests/bench/failover tests/tools/molecule ha_lb
+	.venv/bin/python -m pytest -rP tests/bench/gateway
