@@ -126,7 +126,7 @@ def test_fence_devices_become_resources() -> None:
     assert resource["meta"] == {"failure-timeout": "300s"}, "else one failed start is for ever"
     assert resource["params"] == {
         "pcmk_host_list": "lb01",
-        "pcmk_delay_base": "3s",
+        "pcmk_delay_base": "lb01:3s",
         "plug": "lb01",
     }
     assert resource["secret_params"] == {"password": "hidden"}
