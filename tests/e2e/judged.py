@@ -16,7 +16,7 @@ import yaml
 from testinfra.host import Host
 
 # One list for all judges, so that there is one image more and not one for each.
-JUDGES = ["dnsperf", "kea-admin", "pacemaker-cts"]
+JUDGES = ["dnsperf", "kea-admin"]
 DEFAULTS = datacenter.ROOT / "roles" / "provider_lab" / "defaults" / "main.yml"
 
 
