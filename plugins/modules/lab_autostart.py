@@ -39,6 +39,17 @@ options:
     type: list
     elements: str
     default: []
+  fencing_machines:
+    description:
+      - Names of the machines that may fence each other, as for M(virtual.datacenter.lab_fencing).
+        Without any, no machine may.
+    type: list
+    elements: str
+    default: []
+  fencing_public_key:
+    description: The key that does, a line as C(ssh-keygen) writes it.
+    type: str
+    default: ""
   timeout:
     description: Seconds that a shutdown may take before the power is cut.
     type: int
@@ -108,16 +119,11 @@ error_code:
 """
 
 import contextlib
-import hashlib
-import io
-import json
 import os
-import sys
-import zipfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, files
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, files, program
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     autostart,
@@ -125,23 +131,11 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     gateways,
     names,
     options,
+    services,
     state,
 )
 
-# What of this collection goes along: all that the program's own part imports lies in these.
-PACKAGES = ("_core", "_lab")
-SETTINGS = "settings.json"
-MAIN = f"""import json
-import sys
-import zipfile
-
-with zipfile.ZipFile(sys.argv[0]) as program:
-    settings = json.loads(program.read("{SETTINGS}"))
-
-from {autostart.__name__} import main
-
-raise SystemExit(main(sys.argv[1], settings))
-"""
+CALL = "entry.main(sys.argv[1], settings)"
 WORDS = {
     "create program": "write the program that starts data center '{name}'",
     "change program": "write the program that starts data center '{name}' anew",
@@ -156,37 +150,11 @@ def argument_spec() -> dict[str, Any]:
         "machines": {"type": "list", "elements": "str", "default": []},
         "bridges": {"type": "list", "elements": "str", "default": []},
         **options.uplink(),
+        "fencing_machines": {"type": "list", "elements": "str", "default": []},
+        "fencing_public_key": {"type": "str", "default": "", "no_log": False},
         "timeout": {"type": "int", "default": 60},
         "root_dir": {"type": "path", "default": "/var/lib/virtual.datacenter"},
     }
-
-
-def sources() -> dict[str, str]:
-    """The text of each Python file that goes into the program, by its path in there."""
-    home = autostart.__name__.rpartition("._lab.")[0]
-    found = {}
-    for name, module in sorted(sys.modules.items()):
-        if name.startswith(tuple(f"{home}.{package}" for package in PACKAGES)):
-            loader = getattr(module.__spec__, "loader", None)
-            path = name.replace(".", "/")
-            path += "/__init__.py" if hasattr(module, "__path__") else ".py"
-            found[path] = (loader.get_source(name) if loader else None) or ""
-    # Each folder above a module is a package.
-    for path in list(found):
-        while "/" in path:
-            path = path.rpartition("/")[0]
-            found.setdefault(f"{path}/__init__.py", "")
-    return found
-
-
-def program(settings: dict[str, Any]) -> bytes:
-    """The same bytes for the same contents."""
-    contents = {**sources(), "__main__.py": MAIN, SETTINGS: json.dumps(settings, indent=2)}
-    text = io.BytesIO()
-    with zipfile.ZipFile(text, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, content in sorted(contents.items()):
-            archive.writestr(zipfile.ZipInfo(path), content)
-    return text.getvalue()
 
 
 class Task(change.Task):
@@ -201,16 +169,17 @@ class Task(change.Task):
         folder = names.datacenter_directory(params["root_dir"], params["datacenter"])
         self.path = os.path.join(folder, "autostart.pyz")
         settings = {name: value for name, value in params.items() if name != "state"}
-        self.program = program(settings) if params["state"] == "present" else None
+        present = params["state"] == "present"
+        self.program = program.build(autostart.__name__, CALL, settings) if present else None
 
     def plan(self) -> state.Plan:
         """Compare the file with the program."""
         thing = f"program {self.path}"
         before, after = {}, {}
         with contextlib.suppress(FileNotFoundError), open(self.path, "rb") as file:
-            before[thing] = hashlib.sha256(file.read()).hexdigest()
+            before[thing] = services.fingerprint(file.read())
         if self.program is not None:
-            after[thing] = hashlib.sha256(self.program).hexdigest()
+            after[thing] = services.fingerprint(self.program)
         return state.Plan(
             before, after, state.told(state.plan(before, after), WORDS, self.params["datacenter"])
         )

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TextIO
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab import machine, state
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab import fencing, machine, state
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.gateways import Gateway
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.machine_host import LabMachine
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port
@@ -31,6 +31,8 @@ class Lab:
         ports = [Port(**port) for port in settings["ports"]]
         gateways = [Gateway(**gateway) for gateway in settings["gateways"]]
         self.network = LabNetwork(self.root, self.datacenter, settings["bridges"], ports, gateways)
+        self.fenced: list[str] = settings["fencing_machines"]
+        self.public_key: str = settings["fencing_public_key"]
         named = {gateway.name for gateway in gateways} or set(self.machines[:1])
         self.gateways = [name for name in self.machines if name in named]
         self.others = [name for name in self.machines if name not in named]
@@ -40,6 +42,8 @@ class Lab:
         self.network.check_ports()
         for action in actions:
             self.network.apply(action)
+        if self.fenced:
+            fencing.Fencing(self.root, self.datacenter, self.fenced, self.public_key).make()
 
     def bring(self, name: str, power: str) -> str:
         """A sentence about what keeps the machine from it, or none."""

@@ -39,6 +39,7 @@ umount -l "$0"
 exec "$@"
 """
 APT_STAMP = "var/lib/apt/periodic/update-success-stamp"
+STOPPED_MARK = "stopped"
 SETTLE_SECONDS = 30
 START_SECONDS = 60
 
@@ -172,7 +173,8 @@ class LabMachine:
     ) -> None:
         kind = action.thing.partition(" ")[0]
         if kind == machine.POWER:
-            {"start": self._start, "stop": self._stop, "kill": self._kill}[action.kind]()
+            self._note_stopped(action.kind != "start")
+            {"start": self.start, "stop": self._stop, "kill": self.cut_power}[action.kind]()
         elif kind == machine.CONFIG:
             files.write(self.file("config"), wanted[machine.CONFIG])
         elif kind == "seed":
@@ -192,7 +194,18 @@ class LabMachine:
         for setting, text in lxc.FAKE_SETTINGS.items():
             files.write(lxc.fake_setting_file(self.directory, setting), text)
 
-    def _start(self) -> None:
+    def _note_stopped(self, stopped: bool) -> None:
+        """Tell fencing, which starts what it has cut off, of a machine that is to be off."""
+        with contextlib.suppress(FileNotFoundError):
+            if stopped:
+                files.write(self.file(STOPPED_MARK), "")
+            else:
+                os.unlink(self.file(STOPPED_MARK))
+
+    def is_stopped_on_purpose(self) -> bool:
+        return os.path.exists(self.file(STOPPED_MARK))
+
+    def start(self) -> None:
         self.check_network()
         cgroups.remove(self.group)
         self._touch_apt_stamp()
@@ -238,9 +251,9 @@ class LabMachine:
         command.run(
             *self._lxc("lxc-stop", "-t", str(self.timeout)), seconds=self.timeout + 30, check=False
         )
-        self._kill()
+        self.cut_power()
 
-    def _kill(self) -> None:
+    def cut_power(self) -> None:
         if self._lxc_state() != "STOPPED":
             command.run(*self._lxc("lxc-stop", "-k"), seconds=30, check=False)
         left = processes.wait_gone(self._processes(), 1)

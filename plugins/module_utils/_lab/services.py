@@ -39,8 +39,12 @@ def source_of_forwarder() -> str:
     return loader.get_source(forwarder.__name__)  # type: ignore[union-attr, no-any-return]
 
 
+def fingerprint(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return fingerprint(text.encode())[:12]
 
 
 class Service:

@@ -22,7 +22,11 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / ".collections"))
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 import host_reboot  # noqa: E402
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, processes  # noqa: E402
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import (  # noqa: E402
+    change,
+    processes,
+    wait,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (  # noqa: E402
     cgroups,
@@ -34,6 +38,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network im
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import LabNetwork  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.modules import (  # noqa: E402
     lab_autostart,
+    lab_fencing,
     lab_info,
     lab_machine,
     lab_network,
@@ -340,8 +345,71 @@ def test_two_gateways_have_an_address_and_a_port_each(
     assert network(root, gateways=gateways, ports=ports)["actions"] == []
 
 
+def key(folder: Path) -> str:
+    """A key pair of a test; its public half."""
+    path = folder / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    return path.with_suffix(".pub").read_text(encoding="utf-8")
+
+
+def fencing(root: str, check_mode: bool = False, **given: Any) -> dict[str, Any]:
+    given = {"datacenter": NAME, "root_dir": root, "machines": ["one"], **given}
+    task = lab_fencing.Task(parameters(lab_fencing.argument_spec(), given), check_mode)
+    return told(change.run(task, lab_fencing.result, check_mode))
+
+
+def test_machines_switch_each_other_off_by_ssh_and_ask_for_nothing_else(
+    root: str, definition: dict[str, Any], tmp_path: Path
+) -> None:
+    public_key = key(tmp_path)
+    network(root)
+    assert fencing(root, check_mode=True, public_key=public_key)["changed"]
+    with pytest.raises(TaskError) as error:
+        fencing(root, public_key=public_key)
+    assert error.value.error_code == "NOT_DEFINED"
+    machine(root, **definition)
+    made = fencing(root, public_key=public_key)
+    assert fencing(root, public_key=public_key)["actions"] == []
+    hosts = tmp_path / "known_hosts"
+    hosts.write_text(f"10.0.2.2 {made['fencing']['host_key']}\n", encoding="utf-8")
+
+    def ask(request: str) -> tuple[int, str, str]:
+        argv = ["nsenter", f"--net=/run/netns/vdc-{NAME}-outside", "ssh", "-F", "none", "-T"]
+        argv += ["-i", str(tmp_path / "key"), "-o", "StrictHostKeyChecking=yes"]
+        argv += ["-o", f"UserKnownHostsFile={hosts}", "-o", "LogLevel=ERROR", "root@10.0.2.2"]
+        done = subprocess.run([*argv, request], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    assert ask("list") == (0, "one\n", "")
+    assert ask("status one") == (0, "on\n", "")
+    for request in ("", "off two", "off one; touch /tmp/x", "sh", "off 'one'"):
+        code, said, refused = ask(request)
+        assert (code, said) == (1, "") and refused.startswith("This key allows list, and status")
+    assert ask("status one")[1] == "on\n"
+    first = init_of(root)
+    assert ask("reboot one") == (0, "off\n", "")
+    wait.until(lambda: ask("status one")[1] == "on\n", 60)
+    assert init_of(root) != first
+    # What somebody has stopped, or what was off, is not started.
+    machine(root, state="stopped", force=True)
+    assert ask("reboot one") == (0, "off\n", "")
+    time.sleep(3)
+    assert ask("status one") == (0, "off\n", "")
+    assert ask("on one") == (0, "on\n", "")
+    assert ask("off one") == (0, "off\n", "")
+    log = Path(made["log"]).read_text(encoding="utf-8")
+    assert log.count("reboot one: it is off, and is started again") == 1
+    (tmp_path / "other").mkdir()
+    assert fencing(root, public_key=key(tmp_path / "other"))["actions"] == [
+        f"restart the server for fencing of data center '{NAME}'"
+    ]
+    assert "Permission denied" in ask("list")[2]
+    assert fencing(root, state="absent", machines=[])["changed"]
+    assert not fencing(root, state="absent", machines=[])["changed"]
+
+
 def test_the_program_brings_back_what_a_reboot_of_the_host_took(
-    root: str, definition: dict[str, Any]
+    root: str, definition: dict[str, Any], tmp_path: Path
 ) -> None:
     network(root)
     machines = ["two", "one"]
@@ -350,6 +418,8 @@ def test_the_program_brings_back_what_a_reboot_of_the_host_took(
     given = {"datacenter": NAME, "root_dir": root, "bridges": ["br-edge", "br-control"]}
     given |= {"ports": [{"name": "ssh", "host_port": SSH_PORT, "guest_port": 22}]}
     given |= {"machines": machines, "timeout": 1}
+    public_key = key(tmp_path)
+    given |= {"fencing_machines": ["one"], "fencing_public_key": public_key}
     task = lab_autostart.Task(parameters(lab_autostart.argument_spec(), given))
     written = change.run(task, lab_autostart.result, False)
     assert written["changed"] and not change.run(task, lab_autostart.result, False)["changed"]
@@ -365,6 +435,7 @@ def test_the_program_brings_back_what_a_reboot_of_the_host_took(
     assert run("start") == ["start power of two", "start power of one"]
     assert run("start") == []
     assert network(root)["actions"] == []
+    assert fencing(root, public_key=public_key)["actions"] == []
     assert [machine(root, state="started", name=name)["actions"] for name in machines] == [[], []]
     # And it is the last one to go.
     assert run("stop") == ["stop power of one", "stop power of two"]

@@ -12,6 +12,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import program
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import autostart
 from ansible_collections.virtual.datacenter.plugins.modules import lab_autostart, lab_network
@@ -35,8 +36,8 @@ def settings(**given: Any) -> dict[str, Any]:
     """The settings as the written program reads them."""
     task = lab_autostart.Task(parameters(datacenter="h3", **given))
     assert task.program is not None
-    with zipfile.ZipFile(io.BytesIO(task.program)) as program:
-        return dict(json.loads(program.read(lab_autostart.SETTINGS)))
+    with zipfile.ZipFile(io.BytesIO(task.program)) as archive:
+        return dict(json.loads(archive.read(program.SETTINGS)))
 
 
 def test_at_boot_the_network_is_the_one_that_lab_network_makes(
