@@ -24,6 +24,13 @@ PORT = 26488
 # The ports through the second gateway are that much higher, datacenter_second_gateway_port_step.
 STEP = 10000
 ROUTER = "10.70.4.1"
+FLOATING = "10.70.1.20"
+FENCE_LOG = Path("/var/lib/virtual.datacenter") / NAME / "run/fencing/fencing.log"
+NO_CLUSTER = "".join(
+    f"add table inet cut; add chain inet cut {hook} {{ type filter hook {hook} priority 0; }};"
+    f"add rule inet cut {hook} udp dport 5405 drop;"
+    for hook in ("input", "output")
+)
 PROGRAMS = Path(__file__).with_name("programs")
 OWN = (
     f"datacenter_name={NAME}",
@@ -213,6 +220,83 @@ def test_a_gateway_whose_dnsmasq_hangs_is_left() -> None:
             and "standby" not in ssh(other(left), "sudo", "nft", "list", "tables")
         ),
     )
+
+
+def on_load_balancer(machine: str, *argv: str) -> str:
+    """What a command prints there; nothing if the machine does not answer."""
+    try:
+        return ssh(machine, *argv)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return ""
+
+
+def holders() -> list[str]:
+    """The load balancers that have the floating IP, asked of both."""
+    shown = {
+        name: on_load_balancer(name, "ip", "-4", "address", "show") for name in ("lb01", "lb02")
+    }
+    return [name for name, text in shown.items() if f" {FLOATING}/" in text]
+
+
+def fence_log() -> list[str]:
+    return FENCE_LOG.read_text(encoding="utf-8").splitlines() if FENCE_LOG.exists() else []
+
+
+def are_members(asked: str) -> bool:
+    return "Online: [ lb01 lb02 ]" in on_load_balancer(asked, "sudo", "crm_mon", "-1")
+
+
+def test_a_load_balancer_that_does_not_see_the_other_is_killed_and_comes_back(
+    made: datacenter.Run, installed: Path
+) -> None:
+    assert made.code == 0
+    (holder,) = holders()
+    other = {"lb01": "lb02", "lb02": "lb01"}[holder]
+    began = ssh(other, "stat", "-c", "%Y", "/proc/1")
+    noted = len(fence_log())
+    seen = []
+
+    def is_killed() -> bool:
+        seen.append(holders())
+        return len(fence_log()) > noted
+
+    # Both still reach the gateways, and so the host.
+    ssh(other, f"printf '{NO_CLUSTER}' | sudo nft -f -")
+    cut = time.monotonic()
+    datacenter.wait_for("one of them is killed", is_killed)
+    print(f"\nkilled {time.monotonic() - cut:.1f} s after the cut")
+    assert fence_log()[noted:][0].endswith(f" reboot {other}: it is off, and is started again")
+    datacenter.wait_for("they are one cluster again", lambda: are_members(other), 180)
+    seen.append(holders())
+    assert set(map(tuple, seen)) == {(holder,)}, "never none, never two"
+    assert int(ssh(other, "stat", "-c", "%Y", "/proc/1")) > int(began)
+    assert len(fence_log()) == noted + 1
+    page = play(installed, "virtual.datacenter.status", "status_fail_on=failed").ok()
+    fenced = "The load balancers fence each other by ha_lb_fence_lb01, ha_lb_fence_lb02."
+    assert fenced in " ".join(page.output.split())
+
+
+def test_a_load_balancer_that_somebody_stops_stays_off(
+    made: datacenter.Run, installed: Path
+) -> None:
+    assert made.code == 0
+    (holder,) = holders()
+    other = {"lb01": "lb02", "lb02": "lb01"}[holder]
+    noted = len(fence_log())
+    play(installed, "virtual.datacenter.stop", limit=other).ok()
+    assert holders() == [holder]
+    play(installed, "virtual.datacenter.start", limit=other).ok()
+    datacenter.wait_for("they are one cluster again", lambda: are_members(other), 180)
+    assert fence_log()[noted:] == [], "who leaves in good order is not fenced"
+    play(installed, "virtual.datacenter.stop", "stop_power_cut=true", limit=holder).ok()
+    try:
+        datacenter.wait_for("the other one holds the address", lambda: holders() == [other])
+        page = play(installed, "virtual.datacenter.status", "status_fail_on=failed")
+        assert f"{holder} is stopped." in page.output
+    finally:
+        play(installed, "virtual.datacenter.start", limit=holder).ok()
+    datacenter.wait_for("they are one cluster again", lambda: are_members(other), 180)
+    assert fence_log()[noted:] == []
 
 
 @pytest.mark.usefixtures("made")

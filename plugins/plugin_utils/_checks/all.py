@@ -18,6 +18,7 @@ CHECKS: tuple[Callable[[Seen], Iterator[Check]], ...] = (
     cluster.routers_are_held_once,
     cluster.floating_ips_are_held_once,
     cluster.load_balancers_have_quorum,
+    cluster.load_balancers_are_fenced,
     cluster.api_answers,
     cluster.etcd_is_healthy,
     cluster.nodes_are_ready,

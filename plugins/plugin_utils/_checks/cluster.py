@@ -27,6 +27,7 @@ PACEMAKER_HINT = (
     "puts the cluster in order."
 )
 CLUSTER = "kubernetes"
+STONITH = "stonith:"
 
 
 def holders(seen: Seen, address: str) -> list[str]:
@@ -151,6 +152,42 @@ def load_balancers_have_quorum(seen: Seen) -> Iterator[Check]:
         )
         hint = f"Once the cause is gone: {seen.ssh} {name} sudo crm_resource --cleanup"
         yield Check(failure["node"] or LOAD_BALANCERS, WARNING, sentence, hint)
+
+
+def load_balancers_are_fenced(seen: Seen) -> Iterator[Check]:
+    """The host can take the power from each load balancer that does not answer."""
+    found = next((item for item in seen.pacemaker.values() if item.get("quorate")), None)
+    if found is None or len(found["nodes"]) < 2:
+        return
+    devices = {
+        name: item for name, item in found["resources"].items() if item["agent"].startswith(STONITH)
+    }
+    if not devices:
+        sentence = (
+            "The load balancers do not fence each other: two that do not see each other would both "
+            "hold the floating IPs."
+        )
+        yield Check(LOAD_BALANCERS, NOTE, sentence)
+        return
+    whole = all(
+        node["online"] and not node["standby"] and not node["maintenance"]
+        for node in found["nodes"].values()
+    )
+    # A device never runs on the node that it is for: that one is left alone while another is away.
+    idle = [name for name, item in devices.items() if not item["nodes"] and whole]
+    failed = [name for name, item in devices.items() if item["failed"] or name in idle]
+    problem = ""
+    if failed:
+        problem = (
+            f"The load balancers are to fence each other, and these devices do not answer: "
+            f"{listing(failed)}."
+        )
+    well = f"The load balancers fence each other by {listing(devices)}."
+    hint = (
+        "Who does not see a load balancer waits with its floating IPs until the device answers. "
+        "The playbook virtual.datacenter.load_balancer puts the devices in order."
+    )
+    yield one(LOAD_BALANCERS, problem, well, hint, WARNING)
 
 
 def backends_are_up(seen: Seen) -> Iterator[Check]:

@@ -30,6 +30,8 @@ ORDINALS = {1: "first", 2: "second", 3: "third"}
 # What kubeadm asks of a control plane, and the name of its check.
 KUBEADM = (("cpus", 2, "NumCPU", "processors"), ("memory_mb", 1700, "Mem", "MB of memory"))
 IGNORED = "k8s_control_plane_ignored_preflight_errors"
+# Pacemaker gives up on fencing after 60 s.
+LONGEST_FENCING_DELAY_SECONDS = 20
 
 
 def _ignored(variables: Any) -> set[str]:
@@ -148,7 +150,19 @@ def check_patience(said: Said, problems: Problems) -> None:
         )
 
 
+def check_fencing(said: Said, problems: Problems) -> None:
+    option = "datacenter_fencing_delay_seconds"
+    if said.right(option) and not 0 <= said.options[option] <= LONGEST_FENCING_DELAY_SECONDS:
+        problems.add(
+            "A load balancer without the floating IPs waits 0 to "
+            f"{LONGEST_FENCING_DELAY_SECONDS} s before it has the other one switched off",
+            f"found {said.options[option]}",
+            option,
+        )
+
+
 def check_machines(said: Said, problems: Problems) -> None:
     check_patience(said, problems)
+    check_fencing(said, problems)
     check_sizes(said, problems)
     check_ways(said, problems)

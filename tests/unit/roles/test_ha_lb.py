@@ -130,6 +130,8 @@ def test_fence_devices_become_resources() -> None:
         "plug": "lb01",
     }
     assert resource["secret_params"] == {"password": "hidden"}
+    # One whose host was away for a while is tried again.
+    assert resource["meta"] == {"failure-timeout": "15s"}
     (location,) = value("__ha_lb_fence_locations", fence_devices=[DEVICE])
     assert location["node"] == "lb01"
     assert location["score"] == "-INFINITY"

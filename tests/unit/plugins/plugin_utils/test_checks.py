@@ -181,6 +181,28 @@ def standby(seen: dict[str, Any]) -> None:
         found["nodes"]["lb01"]["standby"] = True
 
 
+def same(_seen: dict[str, Any]) -> None:
+    """As it was recorded."""
+
+
+def fence_devices(**runs_on: list[str]) -> Change:
+    def change(seen: dict[str, Any]) -> None:
+        for found in filter(connected, seen["pacemaker"].values()):
+            for node, nodes in runs_on.items():
+                device = {"agent": "stonith:x", "nodes": nodes, "failed": False, "since": {}}
+                found["resources"][f"ha_lb_fence_{node}"] = device
+
+    return change
+
+
+def test_a_fence_device_that_only_a_node_in_standby_could_run_is_no_problem() -> None:
+    seen = well()
+    fence_devices(lb01=["lb02"], lb02=[])(seen)
+    standby(seen)
+    (check,) = checks(seen, ["load_balancers_are_fenced"])
+    assert check.state == "ok"
+
+
 def no_quorum(seen: dict[str, Any]) -> None:
     for found in filter(connected, seen["pacemaker"].values()):
         found["quorate"] = False
@@ -284,6 +306,26 @@ CASES: list[tuple[str, Change, str, str]] = [
         failure,
         "warning",
         "ha_lb_haproxy_monitor_1000 failed on lb01 at today (not running).",
+    ),
+    (
+        "load_balancers_are_fenced",
+        same,
+        "note",
+        "The load balancers do not fence each other: two that do not see each other would both "
+        "hold the floating IPs.",
+    ),
+    (
+        "load_balancers_are_fenced",
+        fence_devices(lb01=["lb02"], lb02=["lb01"]),
+        "ok",
+        "The load balancers fence each other by ha_lb_fence_lb01, ha_lb_fence_lb02.",
+    ),
+    (
+        "load_balancers_are_fenced",
+        fence_devices(lb01=[], lb02=["lb01"]),
+        "warning",
+        "The load balancers are to fence each other, and these devices do not answer: "
+        "ha_lb_fence_lb01.",
     ),
     (
         "api_answers",
