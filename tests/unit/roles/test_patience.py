@@ -45,7 +45,6 @@ WITHOUT = {
     "Base image | the builder",
     "Base image | the image",
     "Destroy | keys, seeds and secrets, only when told so",
-    "Layer verify | exactly one load balancer holds each floating IP",
     "Layer verify | servers are well and know the names of the data center",
 }
 
