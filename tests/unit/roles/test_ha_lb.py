@@ -123,7 +123,7 @@ def test_the_statistics_page_is_on_the_own_address_behind_a_hash() -> None:
 def test_fence_devices_become_resources() -> None:
     (resource,) = value("__ha_lb_fence_resources", fence_devices=[DEVICE])
     assert resource["agent"] == "stonith:fence_x"
-    assert resource["meta"] == {"failure-timeout": "300s"}, "else one failed start is for ever"
+    assert resource["meta"] == {"failure-timeout": "60s"}, "else one failed start is for ever"
     assert resource["params"] == {
         "pcmk_host_list": "lb01",
         "pcmk_delay_base": "lb01:3s",
@@ -131,7 +131,6 @@ def test_fence_devices_become_resources() -> None:
     }
     assert resource["secret_params"] == {"password": "hidden"}
     # One whose host was away for a while is tried again.
-    assert resource["meta"] == {"failure-timeout": "15s"}
     (location,) = value("__ha_lb_fence_locations", fence_devices=[DEVICE])
     assert location["node"] == "lb01"
     assert location["score"] == "-INFINITY"
