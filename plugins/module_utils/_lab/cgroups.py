@@ -12,10 +12,9 @@ import os
 ROOT = "/sys/fs/cgroup"
 OURS = "virtual.datacenter"
 NEEDED = frozenset({"cpu", "memory", "pids"})
-# The real-time threads of a machine (corosync has some) may use a twentieth of each processor; the
-# short period bounds how long they wait for more.
+# The short period bounds how long real-time threads wait for more.
 REALTIME_PERIOD_US = 100000
-REALTIME_US = 5000
+MOST_REALTIME_PERCENT = 95
 
 
 def path(datacenter: str, machine: str | None = None) -> str:
@@ -47,35 +46,42 @@ def hierarchies(root: str = ROOT) -> list[str]:
         return []
 
 
-def give_realtime(relative: str, root: str = ROOT) -> bool:
-    """Give a started machine's groups a real-time budget; true if they have one or need none.
+def give_realtime(relative: str, percent: int, root: str = ROOT) -> int:
+    """Let the real-time threads of a started machine use a share of each processor; the share.
 
-    A kernel with CONFIG_RT_GROUP_SCHED begins groups of version 1 without one, and then refuses
-    real-time priority to whoever is in them. Other kernels know no budget: there it is no matter.
-    A budget holds those of the groups below it.
+    It is less than asked for, or none, where the host has given its budget to others. A kernel with
+    CONFIG_RT_GROUP_SCHED begins groups of version 1 without one, and then refuses real-time
+    priority to whoever is in them. Other kernels know no budget: there it is no matter. A budget
+    holds those of the groups below it.
     """
     directory = os.path.join(root, "cpu")
     if not os.path.exists(os.path.join(directory, "cpu.rt_runtime_us")):
-        return True
+        return percent
     chain = []
     for part in relative.split("/"):
         directory = os.path.join(directory, part)
         chain.append(directory)
-    try:
-        budgets = [REALTIME_US]
-        for parent, child in zip(chain[-2::-1], chain[::-1]):
-            others = sum(_realtime(group) for group in _groups(parent) if group != child)
-            budgets.insert(0, others + budgets[0])
-        for group, budget in zip(chain, budgets):
-            _set_realtime(group, budget)
-        for group in _groups(chain[-1]):
-            # LXC's monitor has a group beside it, which needs no budget.
-            if os.path.basename(group).startswith("lxc.payload"):
-                _set_realtime(group, REALTIME_US)
-    except OSError:
-        # The host has given its budget to others: the machine runs, as it does without one.
-        return False
-    return True
+    while percent:
+        try:
+            _share_realtime(chain, percent * REALTIME_PERIOD_US // 100)
+            break
+        except OSError:
+            percent //= 2
+    return percent
+
+
+def _share_realtime(chain: list[str], microseconds: int) -> None:
+    """From the group of all our machines down to that of the one, and to what runs in it."""
+    budgets = [microseconds]
+    for parent, child in zip(chain[-2::-1], chain[::-1]):
+        others = sum(_realtime(group) for group in _groups(parent) if group != child)
+        budgets.insert(0, others + budgets[0])
+    for group, budget in zip(chain, budgets):
+        _set_realtime(group, budget)
+    for group in _groups(chain[-1]):
+        # LXC's monitor has a group beside it, which needs no budget.
+        if os.path.basename(group).startswith("lxc.payload"):
+            _set_realtime(group, microseconds)
 
 
 def _groups(directory: str) -> list[str]:

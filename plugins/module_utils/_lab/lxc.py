@@ -26,6 +26,8 @@ FAKE_SETTINGS = {
 # chronyd in a machine must not turn the host's clock.
 DROPPED_CAPABILITIES = "sys_time"
 LOWER = re.compile(r"^lxc\.rootfs\.path = overlay:([^:]+):", re.MULTILINE)
+# LXC itself would give it to the machine's group and not to those above it, and fail.
+REALTIME = "# realtime_percent = "
 MODULES = re.compile(r"^lxc\.mount\.entry = (\S+) usr/lib/modules ", re.MULTILINE)
 
 
@@ -56,6 +58,7 @@ class Definition:
     modules: str
     cgroup_mode: str
     limits: Limits
+    realtime_percent: int = 0
 
     @property
     def directory(self) -> str:
@@ -93,6 +96,7 @@ def render(machine: Definition) -> str:
         f"lxc.cap.drop = {DROPPED_CAPABILITIES}",
         f"lxc.cgroup.dir = {cgroups.path(machine.datacenter, machine.name)}",
         *machine.limits.lines(),
+        *([f"{REALTIME}{machine.realtime_percent}"] if machine.realtime_percent else []),
         # With a writable /sys systemd-networkd would wait for ever for a udev that does not run
         # here.
         f"lxc.mount.auto = {auto}",
@@ -146,6 +150,12 @@ def lower_of(config: str) -> str | None:
 def modules_of(config: str) -> str | None:
     found = MODULES.search(config)
     return found.group(1) if found else None
+
+
+def realtime_percent_of(config: str) -> int:
+    """The share of each processor for real-time threads, at most."""
+    lines = [line for line in config.splitlines() if line.startswith(REALTIME)]
+    return int(lines[0][len(REALTIME) :]) if lines else 0
 
 
 def parse_state(output: str) -> str:

@@ -238,7 +238,7 @@ class LabMachine:
                 error_code="START_FAILED",
                 log=lines[:20],
             ) from error
-        cgroups.give_realtime(self.group)
+        cgroups.give_realtime(self.group, lxc.realtime_percent_of(config or ""))
 
     def _touch_apt_stamp(self) -> None:
         """The image's package lists are those of its own repository: they are never out of date."""

@@ -294,14 +294,39 @@ def test_real_time_budgets_hold_those_below_them(tmp_path: Path) -> None:
     inner = [group(cgroups.OURS, "h3", n, "lxc.payload.x") for n in ("a", "b")]
     monitor = group(cgroups.OURS, "h3", "a", "lxc.monitor.x")
     for name in ("a", "b"):
-        assert cgroups.give_realtime(cgroups.path("h3", name), str(tmp_path))
+        assert cgroups.give_realtime(cgroups.path("h3", name), 5, str(tmp_path)) == 5
 
     def budgets(*directories: Path) -> list[str]:
         return [(d / "cpu.rt_runtime_us").read_text(encoding="utf-8") for d in directories]
 
     assert budgets(center, *groups) == ["10000", "10000", "5000", "5000"]
     assert budgets(*inner, monitor, top) == ["5000", "5000", "0", "0"]
+    assert cgroups.give_realtime(cgroups.path("h3", "a"), 0, str(tmp_path)) == 0
+    assert budgets(center, *groups) == ["10000", "10000", "5000", "5000"]
+
+
+def test_a_machine_has_less_real_time_where_others_have_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = 0
+
+    def share(_chain: list[str], microseconds: int) -> None:
+        if microseconds > left:
+            raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(cgroups, "_share_realtime", share)
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.rt_runtime_us").write_text("950000", encoding="utf-8")
+    for given in (20, 10, 5, 2, 1, 0):
+        left = given * 1000
+        assert cgroups.give_realtime(cgroups.path("h3", "a"), 20, str(tmp_path)) == given
 
 
 def test_a_host_without_real_time_groups_needs_no_budget(tmp_path: Path) -> None:
-    assert cgroups.give_realtime(cgroups.path("h3", "a"), str(tmp_path))
+    assert cgroups.give_realtime(cgroups.path("h3", "a"), 20, str(tmp_path)) == 20
+
+
+def test_the_configuration_holds_the_share_of_real_time() -> None:
+    assert lxc.realtime_percent_of(lxc.render(DEFINITION)) == 0
+    config = lxc.render(replace(DEFINITION, realtime_percent=20))
+    assert lxc.realtime_percent_of(config) == 20
