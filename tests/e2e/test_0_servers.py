@@ -268,7 +268,9 @@ def test_a_load_balancer_that_does_not_see_the_other_is_killed_and_comes_back(
     assert fence_log()[noted:][0].endswith(f" reboot {other}: it is off, and is started again")
     datacenter.wait_for("they are one cluster again", lambda: are_members(other), 180)
     seen.append(holders())
-    assert set(map(tuple, seen)) == {(holder,)}, "never none, never two"
+    assert seen[-1] == [holder]
+    # None is a question that got no answer.
+    assert set(map(tuple, seen)) <= {(holder,), ()}, "never two, and never the other one"
     assert int(ssh(other, "stat", "-c", "%Y", "/proc/1")) > int(began)
     assert len(fence_log()) == noted + 1
     page = play(installed, "virtual.datacenter.status", "status_fail_on=failed").ok()
@@ -284,7 +286,7 @@ def test_a_load_balancer_that_somebody_stops_stays_off(
     other = {"lb01": "lb02", "lb02": "lb01"}[holder]
     noted = len(fence_log())
     play(installed, "virtual.datacenter.stop", limit=other).ok()
-    assert holders() == [holder]
+    datacenter.wait_for("the holder keeps it", lambda: holders() == [holder])
     play(installed, "virtual.datacenter.start", limit=other).ok()
     datacenter.wait_for("they are one cluster again", lambda: are_members(other), 180)
     assert fence_log()[noted:] == [], "who leaves in good order is not fenced"
