@@ -44,8 +44,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Says nothing: there is a check every second from two sides."""
 
 
+class Server(http.server.ThreadingHTTPServer):
+    # By default five connections wait: on a busy host more are lost, as if the server were away.
+    request_queue_size = 128
+
+
 port = int(sys.argv[1]) if len(sys.argv) > 1 else 8443
-server = http.server.ThreadingHTTPServer(("", port), Handler)
+server = Server(("", port), Handler)
 if len(sys.argv) == 1:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain("/etc/backend.crt", "/etc/backend.key")
