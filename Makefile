@@ -47,6 +47,7 @@ chaos: host tools
 nightly: host tools
 	.venv/bin/python -m pytest -rP tests/nightly
 	.venv/bin/python -m pytest -m nightly --numprocesses=2 tests/integration
+	.venv/bin/python -m pytest -rP -m nightly tests/e2e
 	tests/tools/second_leg sanity
 	tests/tools/molecule base_image
 	BASE_IMAGE_SUITE=bookworm BASE_IMAGE_FIRMWARE=efi tests/tools/molecule base_image

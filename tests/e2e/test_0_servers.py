@@ -278,6 +278,8 @@ def test_a_load_balancer_that_does_not_see_the_other_is_killed_and_comes_back(
     assert fenced in " ".join(page.output.split())
 
 
+# test_2_failover cuts the power of a fenced load balancer too.
+@pytest.mark.nightly
 def test_a_load_balancer_that_somebody_stops_stays_off(
     made: datacenter.Run, installed: Path
 ) -> None:
