@@ -110,16 +110,14 @@ error_code:
   sample: NOT_DEFINED
 """
 
-import os
-import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
-from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     fencing,
     names,
+    options,
     state,
 )
 
@@ -138,13 +136,7 @@ def check(params: dict[str, Any]) -> None:
     problem = names.check_name("The data center's name", params["datacenter"])
     if not problem and params["state"] == "present":
         problem = fencing.check(params["machines"], params["public_key"])
-    if problem:
-        raise TaskError(problem, error_code="BAD_OPTION")
-    if platform.system() != "Linux" or os.geteuid() != 0:
-        raise TaskError(
-            "The lab needs root on Linux: set become, or use a hypervisor as provider.",
-            error_code="NOT_ROOT",
-        )
+    options.accept(problem)
 
 
 class Task(change.Task):

@@ -241,7 +241,6 @@ stderr:
 """
 
 import os
-import platform
 from dataclasses import replace
 from typing import Any
 
@@ -258,6 +257,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     modules,
     names,
     namespaces,
+    options,
     seed,
     state,
 )
@@ -317,13 +317,7 @@ def check(params: dict[str, Any]) -> None:
             f"realtime_percent is 0 to {cgroups.MOST_REALTIME_PERCENT}, found"
             f" {params['realtime_percent']}."
         )
-    if problem:
-        raise TaskError(problem, error_code="BAD_OPTION")
-    if platform.system() != "Linux" or os.geteuid() != 0:
-        raise TaskError(
-            "The lab needs root on Linux: set become, or use a hypervisor as provider.",
-            error_code="NOT_ROOT",
-        )
+    options.accept(problem)
 
 
 def nics_of(params: dict[str, Any]) -> list[lxc.Nic]:

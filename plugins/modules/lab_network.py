@@ -195,13 +195,10 @@ stderr:
   type: str
 """
 
-import os
-import platform
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
-from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     gateways,
     names,
@@ -233,13 +230,7 @@ def check(params: dict[str, Any]) -> None:
     host_ports = [port["host_port"] for port in params["ports"]]
     if not problem and len(set(host_ports)) != len(host_ports):
         problem = f"Published host ports must differ, found {host_ports}"
-    if problem:
-        raise TaskError(problem, error_code="BAD_OPTION")
-    if platform.system() != "Linux" or os.geteuid() != 0:
-        raise TaskError(
-            "The lab needs root on Linux: set become, or use a hypervisor as provider.",
-            error_code="NOT_ROOT",
-        )
+    options.accept(problem)
 
 
 class Task(change.Task):

@@ -71,7 +71,7 @@ def give_realtime(relative: str, percent: int, root: str = ROOT) -> int:
 
 
 def _share_realtime(chain: list[str], microseconds: int) -> None:
-    """From the group of all our machines down to that of the one, and to what runs in it."""
+    """Set the budgets, from the group of all our machines down to that of this machine."""
     budgets = [microseconds]
     for parent, child in zip(chain[-2::-1], chain[::-1]):
         others = sum(_realtime(group) for group in _groups(parent) if group != child)

@@ -88,7 +88,7 @@ class Resource:
     clone_id: str | None = None
     clone_meta: dict[str, str] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
-    # Parameters beside these whose live values stay.
+    # Names of further parameters, whose values in the cluster stay as they are.
     kept: frozenset[str] = frozenset()
 
     def over(self, live: Resource) -> Resource:

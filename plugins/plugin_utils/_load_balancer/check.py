@@ -20,13 +20,13 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._load_balancer.
     frontends,
 )
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
+    INTERFACE,
     Problems,
     shown,
 )
 
 # What may stand in a file of haproxy or in an id of Pacemaker without quotes.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
-INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,14}\Z")
 HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}\Z")
 PATH = re.compile(r"/[A-Za-z0-9._~%!&()*+,;=:@/?-]{0,1000}\Z")
 # The sections of haproxy that the role makes beside the frontends.

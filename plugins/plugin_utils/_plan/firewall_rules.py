@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
     HIGHEST_PORT,
+    INTERFACE,
     Problems,
     shown,
 )
@@ -25,7 +26,6 @@ INTERFACES, SUBNETS = "host_firewall_interfaces", "host_firewall_machine_subnets
 TRIAL, LEAST_TRIAL_SECONDS = "host_firewall_trial_seconds", 10
 # nftables holds comments of up to 128 characters, in which a quote has no meaning but to end them.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,.:()/_-]{0,99}\Z")
-INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,14}\Z")
 PORTS = re.compile(r"(?P<first>[0-9]{1,5})(-(?P<last>[0-9]{1,5}))?\Z")
 
 

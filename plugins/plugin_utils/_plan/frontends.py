@@ -21,10 +21,11 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems 
     shown,
 )
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.segments import Segment
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.ways import API_PORT
 
 OPTION = "datacenter_frontends"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
-API_FRONTEND, API_PORT = "kubernetes_api", 6443
+API_FRONTEND = "kubernetes_api"
 # A name that the certificate of every API server has.
 API_HOST = "kubernetes"
 TARGETS = ("group", "machine", "address")
@@ -46,7 +47,8 @@ def of_api(machines: Places) -> dict[str, Any]:
     }
 
 
-def _of_group(name: str, config: dict[str, Any]) -> list[str]:
+def of_group(name: str, config: Mapping[str, Any]) -> list[str]:
+    """The names of the machines of a group of the inventory."""
     return [item["name"] for item in config["machines"] if name in item["groups"]]
 
 
@@ -73,7 +75,7 @@ def _servers(
             yield {"name": backend.get("name") or str(address), "address": str(address), **rest}
         return
     wanted = backend[given[0]]
-    names = _of_group(wanted, config) if given == ["group"] else [wanted]
+    names = of_group(wanted, config) if given == ["group"] else [wanted]
     placed = [machines[name] for name in names if name in machines and machines[name].address]
     if not placed:
         what = "a group with machines" if given == ["group"] else "a machine with an address"

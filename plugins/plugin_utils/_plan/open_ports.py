@@ -13,6 +13,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.firewall_
     NAME,
     port_range,
 )
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.frontends import of_group
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Machine
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems import (
@@ -29,11 +30,7 @@ def _named(word: str, config: Mapping[str, Any], machines: Machines) -> list[Mac
     """The machines that a word means: one of this name, or those of a group."""
     if word in machines:
         return [machines[word]]
-    return [
-        machines[item["name"]]
-        for item in config["machines"]
-        if word in item["groups"] and item["name"] in machines
-    ]
+    return [machines[name] for name in of_group(word, config) if name in machines]
 
 
 def _targets(

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 
 LONGEST = 80
+# What a network interface may be called in files of programs, without quotes.
+INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,14}\Z")
 HIGHEST_PORT = 65535
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.floating_ips import API
-from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.frontends import API_PORT
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import (
     FloatingIp,
     Machine,
@@ -19,6 +18,7 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems 
     Problems,
     shown,
 )
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.ways import API_PORT
 
 PORTS = "datacenter_published_ports"
 PORT_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")

@@ -15,10 +15,10 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.floating_
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.frontends import (
     API_FRONTEND,
     API_HOST,
-    API_PORT,
 )
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.library import netaddr
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.model import Plan
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.ways import API_PORT
 
 
 def _port_forwards(plan: Plan) -> list[dict[str, Any]]:

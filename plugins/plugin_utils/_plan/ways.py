@@ -31,9 +31,7 @@ WAYS = (
     Way("worker", "load_balancer", "workers ask the floating IP", "tcp", (API_PORT,)),
     Way("control_plane", "worker", "the API asks kubelets", "tcp", (KUBELET_PORT,)),
     Way("control_plane", "worker", "pods ask pods of other nodes", "udp", (VXLAN_PORT,)),
-    Way(
-        "worker", "control_plane", "pods ask the API and kubelets", "tcp", (API_PORT, KUBELET_PORT)
-    ),
+    Way("worker", "control_plane", "pods ask the API and kubelets", "tcp", NODE_PORTS),
     Way("worker", "control_plane", "pods ask pods of other nodes", "udp", (VXLAN_PORT,)),
     Way("control_plane", "control_plane", "control planes share etcd", "tcp", ETCD_PORTS),
     Way("control_plane", "control_plane", "pods ask the API and kubelets", "tcp", NODE_PORTS),

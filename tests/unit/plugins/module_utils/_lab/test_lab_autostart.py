@@ -45,7 +45,7 @@ def test_at_boot_the_network_is_the_one_that_lab_network_makes(
 ) -> None:
     given = {"bridges": ["br-edge"], "gateways": GATEWAYS, "ports": PORTS}
     lab = autostart.Lab(settings(machines=["gate01", "gate02", "cp01"], **given))
-    monkeypatch.setattr(lab_network.os, "geteuid", lambda: 0)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     spec = lab_network.argument_spec()
     defaults = {name: option.get("default") for name, option in spec.items()}
     task = lab_network.Task({**defaults, "datacenter": "h3", **given}, check_mode=True)
