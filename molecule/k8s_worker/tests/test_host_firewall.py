@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
+from layers import ROOT, changed, play
 from test_worker import machine
 from testinfra.host import Host
 
-ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = ROOT / "molecule" / "k8s_worker"
 LB01, MASTER1, NODE1 = "10.70.1.11", "10.70.2.31", "10.70.2.41"
 RULES = "nft --stateless list table inet host_firewall"
@@ -41,27 +38,8 @@ def knock(source: str, address: str, port: int, kind: str = "tcp") -> str:
     return machine(source).check_output("python3 -c %s %s %s %s", KNOCK, kind, address, str(port))
 
 
-def play(playbook: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    """Run a playbook as Molecule does, for the worker."""
-    inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
-    config = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.cfg"
-    plain = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
-    return subprocess.run(
-        ["ansible-playbook", "-i", inventory, str(playbook), "--limit", "node1", *more],
-        env={**os.environ, **plain, "ANSIBLE_CONFIG": str(config)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 def layer_base(*more: str) -> str:
-    """What the layer base changes on the worker."""
-    done = play(ROOT / "playbooks" / "base.yml", *more)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("node1 "))
-    return next(word for word in line.split() if word.startswith("changed="))
+    return changed("base", "--limit", "node1", *more)
 
 
 def wait_until_open(host: Host) -> None:
@@ -138,7 +116,7 @@ def test_what_somebody_took_away_comes_back_and_switched_off_it_is_gone(node: Ho
 
 def test_rules_that_shut_the_controller_out_do_not_stay(node: Host) -> None:
     before = node.check_output(RULES)
-    done = play(SCENARIO / "shut_out.yml")
+    done = play(SCENARIO / "shut_out.yml", "--limit", "node1")
     assert done.returncode != 0
     said = " ".join((done.stdout + done.stderr).split())
     assert "node1 lets the controller in with its new firewall rules: no new connection" in said

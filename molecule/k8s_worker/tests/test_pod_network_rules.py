@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
+from layers import changed
+from test_host_firewall import RULES
 from test_worker import machine
 from testinfra.host import Host
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -28,21 +25,7 @@ def rules(node: Host) -> list[str]:
 
 
 def converge() -> str:
-    """Run the layer as Molecule does; what it changed on the worker."""
-    inventory = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
-    config = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ansible.cfg"
-    plain = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run(
-        ["ansible-playbook", "-i", inventory, str(ROOT / "playbooks" / "workers.yml")],
-        env={**os.environ, **plain, "ANSIBLE_CONFIG": str(config)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("node1 "))
-    return next(word for word in line.split() if word.startswith("changed="))
+    return changed("workers")
 
 
 @pytest.mark.parametrize(
@@ -66,15 +49,14 @@ def test_a_run_puts_right_what_somebody_did(node: Host, harm: str) -> None:
 
 def test_the_rules_come_back_with_nftables(node: Host) -> None:
     before = rules(node)
-    firewall = "nft --stateless list table inet host_firewall"
-    let_in = node.check_output(firewall)
+    let_in = node.check_output(RULES)
     node.check_output("systemctl start nftables && systemctl restart nftables")
-    # systemd starts it behind the other one.
+    # systemd starts both units behind that of nftables.
     end = time.monotonic() + 60
-    while rules(node) != before and time.monotonic() < end:
+    while (rules(node), node.run(RULES).stdout) != (before, let_in) and time.monotonic() < end:
         time.sleep(0.5)
     assert rules(node) == before
-    assert node.check_output(firewall) == let_in
+    assert node.check_output(RULES) == let_in
     # kube-proxy does not notice soon that its own rules were flushed with them.
     kube = "kubectl --kubeconfig /etc/kubernetes/admin.conf --namespace kube-system rollout"
     machine("master1").check_output(f"{kube} restart daemonset/kube-proxy")
