@@ -82,7 +82,17 @@ def wait_for(what: str, condition: t.Callable[[], bool], seconds: float = 60) ->
         if condition():
             return
         time.sleep(0.5)
-    pytest.fail(f"{what}: not within {seconds:.0f} s")
+    print(*map(what_it_did, NODES), sep="\n")
+    shown = "dc,nodes,resources,failcounts,failures,attributes,fencing-failed,fencing-pending"
+    seen = machine(NODES[0]).run(f"crm_mon -1 --include=none,{shown}").stdout
+    pytest.fail(f"{what}: not within {seconds:.0f} s\n{seen}")
+
+
+def what_it_did(name: str) -> str:
+    """The last lines of a node's log, which pytest shows where a test failed."""
+    units = "--unit pacemaker --unit corosync --unit haproxy --unit attrd"
+    said = machine(name).run(f"journalctl --boot --lines 100 --no-pager {units}").stdout
+    return f"{name}:\n{said}"
 
 
 def holders(names: t.Iterable[str] = NODES) -> list[str]:

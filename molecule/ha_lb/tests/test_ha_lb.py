@@ -382,7 +382,7 @@ def test_the_address_leaves_a_node_whose(what: str, hurt: str, heal: str) -> Non
         machine(before).check_output(heal)
     print(f"\ngap when {what}: {client.gap():.1f} s")
     if what == "haproxy hangs":
-        assert enter("clean_up").count("changed=1 ") == 1
+        assert enter("clean_up").count("changed=2 ") == 1
     wait_for("haproxy is tried again and the failure forgotten", settled, 90)
     assert before not in holders(), "the address moved back"
 
