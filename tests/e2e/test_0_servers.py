@@ -24,6 +24,7 @@ PORT = 26488
 # The ports through the second gateway are that much higher, datacenter_second_gateway_port_step.
 STEP = 10000
 ROUTER = "10.70.4.1"
+PACKAGES = "packages.example.org"
 FLOATING = "10.70.1.20"
 FENCE_LOG = Path("/var/lib/virtual.datacenter") / NAME / "run/fencing/fencing.log"
 NO_CLUSTER = "".join(
@@ -36,6 +37,7 @@ OWN = (
     f"datacenter_name={NAME}",
     "datacenter_ssh_port=2291",
     "datacenter_api_port=6491",
+    f"datacenter_package_cache_hosts={PACKAGES}",
 )
 
 
@@ -121,6 +123,39 @@ def router() -> str:
         if all(f" 10.70.{number}.1/" in shown for number in range(1, 5)):
             found.append(gateway)
     return " ".join(found)
+
+
+@pytest.fixture
+def origin(made: datacenter.Run) -> Iterator[str]:
+    """The gateway that is the router has the machines' packages at the name of another host."""
+    assert made.code == 0
+    gateway = router()
+    serve = "python3 -m http.server 80 --bind 127.0.0.1 --directory /srv/debs"
+    ssh(gateway, f"echo 127.0.0.1 {PACKAGES} | sudo tee -a /etc/hosts")
+    ssh(gateway, "sudo", "systemd-run", "--unit=origin", *serve.split())
+    try:
+        yield gateway
+    finally:
+        ssh(gateway, "sudo systemctl stop origin 2>/dev/null || true")
+        ssh(gateway, f"sudo sed -i /{PACKAGES}/d /etc/hosts")
+
+
+def test_the_gateway_keeps_packages(origin: str) -> None:
+    text = f"deb [trusted=yes] http://{PACKAGES} ./"
+    options = "-o Dir::Etc::sourcelist=/tmp/o.list -o Dir::Etc::sourceparts=/dev/null"
+    for server in ("server01", "server02"):
+        ssh(server, f"echo '{text}' >/tmp/o.list && sudo apt-get {options} update")
+    ssh("server01", f"cd /tmp && apt-get {options} download jq")
+    ssh(origin, "sudo", "systemctl", "stop", "origin")
+    ssh("server02", f"cd /tmp && apt-get {options} download jq && dpkg --info jq_*.deb")
+    # The cache is no way to what the firewall closes.
+    curl = f"curl -s -o /dev/null -w '%{{http_code}}' -x http://{ROUTER}:3142"
+    assert ssh("server01", f"{curl} http://{FLOATING}/pool/jq_1_amd64.deb").strip() == "403"
+    for server in ("server01", "server02"):
+        ssh(
+            server,
+            "sudo rm -rf /tmp/o.list /tmp/jq_*.deb /var/lib/apt/lists/* && sudo apt-get update",
+        )
 
 
 def other(gateway: str) -> str:

@@ -37,6 +37,9 @@ WIDEST_POD_PREFIX = 8
 WIDEST_SERVICE_PREFIX = 12
 NARROWEST_SERVICE_PREFIX = 28
 RANGES = ("datacenter_pod_subnet", "datacenter_service_subnet")
+DNS_NAME = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+\Z"
+)
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?\Z")
 API_SERVER = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?\Z")
 # What dnsmasq takes behind server=: domains, an address, a port.
@@ -152,6 +155,14 @@ def check_servers(said: Said, problems: Problems) -> None:
     if said.right("datacenter_upstream_dns"):
         for server in said.options["datacenter_upstream_dns"]:
             _dns(server, held, problems)
+    if said.right("datacenter_package_cache_hosts"):
+        for host in said.options["datacenter_package_cache_hosts"]:
+            if not DNS_NAME.match(host):
+                problems.add(
+                    "A host whose packages are cached is a DNS name without scheme and port",
+                    f"found {shown(host)}",
+                    "datacenter_package_cache_hosts",
+                )
     if said.right("datacenter_ntp_servers"):
         for server in said.options["datacenter_ntp_servers"]:
             if not HOST_NAME.match(server):
