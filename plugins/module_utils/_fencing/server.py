@@ -19,6 +19,11 @@ AUTHORIZED_KEYS = "authorized_keys"
 CONFIG = "sshd_config"
 PROGRAM = "fencing.pyz"
 LOG = "fencing.log"
+PROGRAM_WORDS = {
+    "create program": "write the program that answers requests for fencing of '{name}'",
+    "change program": "write the program that answers requests for fencing of '{name}' anew",
+    "remove program": "remove the program that answers requests for fencing of '{name}'",
+}
 PUBLIC_KEY = re.compile(r"(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/]+=*( [^\n]*)?")
 
 

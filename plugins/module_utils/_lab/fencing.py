@@ -40,9 +40,7 @@ USER = "root"
 PYTHON = "/usr/bin/python3"
 START_SECONDS = 20
 WORDS = {
-    "create program": "write the program that answers requests for fencing of '{name}'",
-    "change program": "write the program that answers requests for fencing of '{name}' anew",
-    "remove program": "remove the program that answers requests for fencing of '{name}'",
+    **server.PROGRAM_WORDS,
     "create service fencing": "let machines of data center '{name}' fence each other",
     "change service fencing": "restart the server for fencing of data center '{name}'",
     "remove service fencing": "let no machine of data center '{name}' fence another any more",
