@@ -6,68 +6,28 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import socket
 import stat
-import subprocess
 import time
 import typing as t
 from pathlib import Path
 
 import pytest
+from fence_client import free_port, key, serving, ssh
 
 MODULE = "virtualbox_fencing"
 MACHINES = ["lb01", "lb02", "lb03"]
 MARK = "virtual.datacenter/stopping"
-# sshd as root wants a user and a folder of its own, which only a host with its package has.
-SSHD = """#!/bin/sh
-exec unshare --mount --propagation private sh -c '
-  mount --bind "$0" /etc/passwd && mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec "$@"
-' {passwd} {program} "$@"
-"""
-
-
-def find_sshd() -> str:
-    """That of this machine, or of an image of the lab."""
-    images = sorted(Path.home().glob(".cache/virtual.datacenter/lab-image-*/rootfs/usr/sbin/sshd"))
-    found = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-    if not found and not images:
-        pytest.skip("there is no sshd on this machine, and no image of the lab that has one")
-    return found or str(images[0])
-
-
-@pytest.fixture
-def with_sshd(world, monkeypatch):
-    """A host that has an sshd."""
-    passwd = world.folder / "passwd"
-    user = "sshd:x:9999:65534::/run/sshd:/usr/sbin/nologin\n"
-    passwd.write_text(Path("/etc/passwd").read_text(encoding="utf-8") + user, encoding="utf-8")
-    program = world.folder / "bin" / "sshd"
-    program.parent.mkdir()
-    program.write_text(SSHD.format(passwd=passwd, program=find_sshd()), encoding="utf-8")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-
-
-def key(folder: Path, name: str = "key") -> str:
-    """A key pair of a test; its public half."""
-    path = folder / name
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
-    return path.with_suffix(".pub").read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def options(world, with_sshd):
     """What the module is told; a VM of the third machine is somebody else's."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     return {
         "datacenter": "lab",
         # As the usual folder of VMs is named.
         "folder": str(world.folder / "VirtualBox VMs" / "lab-fencing"),
-        "port": port,
+        "port": free_port(),
         "machines": MACHINES,
         "vm_prefix": "small-",
         "public_key": key(world.folder),
@@ -75,59 +35,21 @@ def options(world, with_sshd):
 
 
 @pytest.fixture
-def running(world) -> t.Iterator[t.Callable[[dict], None]]:
-    """Runs the server as its unit does."""
-    started: list[subprocess.Popen] = []
-
-    def run(written: dict) -> None:
-        process = subprocess.Popen(
-            written["command"], env={"PATH": os.environ["PATH"]}, stderr=subprocess.DEVNULL
-        )
-        started.append(process)
-        for _attempt in range(100):
-            assert process.poll() is None
-            with socket.socket() as link:
-                if link.connect_ex(("127.0.0.1", written["fencing"]["port"])) == 0:
-                    return
-            time.sleep(0.1)
-        pytest.fail("the server takes no connections")
-
-    yield run
-    for process in started:
-        process.terminate()
-        process.wait(timeout=10)
+def made(world, options):
+    """What the module has returned, while its server runs."""
+    found = world.run(MODULE, **options)
+    with serving(found["command"], options["port"]):
+        yield found
 
 
 @pytest.fixture
-def ask(world, options):
-    """A request as the agent makes it: what came back, and the code."""
+def ask(world, made):
+    """A request as the agent makes it: the code, and what came back."""
 
-    def request(text: str, name: str = "key", hosts: str | None = None) -> tuple[int, str, str]:
-        known = world.folder / "known_hosts"
-        if hosts is not None:
-            known.write_text(f"[127.0.0.1]:{options['port']} {hosts}\n", encoding="utf-8")
-        argv = [
-            "ssh",
-            "-F",
-            "none",
-            "-T",
-            "-p",
-            str(options["port"]),
-            "-i",
-            f"{world.folder}/{name}",
-        ]
-        argv += [
-            "-o",
-            "IdentitiesOnly=yes",
-            "-o",
-            "StrictHostKeyChecking=yes",
-            "-o",
-            "BatchMode=yes",
-        ]
-        argv += ["-o", f"UserKnownHostsFile={known}", "-o", "LogLevel=ERROR", "root@127.0.0.1"]
-        done = subprocess.run(
-            [*argv, text], capture_output=True, text=True, timeout=90, check=False
-        )
+    def request(text: str, name: str = "key") -> tuple[int, str, str]:
+        reached = made["fencing"]
+        more = ("-T", "root@127.0.0.1", text)
+        done = ssh(world.folder, reached["port"], reached["host_key"], *more, name=name)
         return done.returncode, done.stdout, done.stderr
 
     return request
@@ -183,18 +105,12 @@ def test_a_host_without_sshd(world, options, monkeypatch):
     assert refused["error_code"] == "SSHD_MISSING" and "openssh-server" in refused["msg"]
 
 
-def test_machines_switch_each_other_off_by_ssh_and_ask_for_nothing_else(
-    world, options, running, ask
-):
+def test_machines_switch_each_other_off_by_ssh_and_ask_for_nothing_else(world, options, made, ask):
     machine(world, "lb01")
     machine(world, "lb02", state="present")
     machine(world, "lb03", datacenter="other")
     world.vm("lb01", memory_mb=16, state="running")
-    made = world.run(MODULE, **options)
-    running(made)
-    host_key = made["fencing"]["host_key"]
-
-    assert ask("list", hosts=host_key) == (0, "lb01\nlb02\nlb03\n", "")
+    assert ask("list") == (0, "lb01\nlb02\nlb03\n", "")
     assert ask("status lb01") == (0, "on\n", "") and ask("status lb02") == (0, "off\n", "")
     for request in (
         "",
@@ -212,15 +128,9 @@ def test_machines_switch_each_other_off_by_ssh_and_ask_for_nothing_else(
         assert (code, said) == (1, "")
         assert refused == "There is no VM small-lb03 of the data center lab.\n"
     assert state_of(world, "lb03") == "running"
-    forward = ["ssh", "-F", "none", "-N", "-p", str(options["port"]), "-i", f"{world.folder}/key"]
-    forward += [
-        "-o",
-        "ExitOnForwardFailure=yes",
-        "-o",
-        f"UserKnownHostsFile={world.folder}/known_hosts",
-    ]
-    forward += ["-R", "0:127.0.0.1:22", "root@127.0.0.1"]
-    assert subprocess.run(forward, capture_output=True, timeout=60, check=False).returncode == 255
+    way = ("-N", "-R", "0:127.0.0.1:22", "root@127.0.0.1")
+    reached = made["fencing"]
+    assert ssh(world.folder, reached["port"], reached["host_key"], *way).returncode == 255
     key(world.folder, "stranger")
     assert "Permission denied" in ask("list", name="stranger")[2]
 
@@ -242,14 +152,12 @@ def test_machines_switch_each_other_off_by_ssh_and_ask_for_nothing_else(
     assert "Permission denied" in ask("list")[2] and ask("list", name="new")[0] == 0
 
 
-def test_a_vm_whose_process_hangs_goes_off_too(world, options, running, ask):
+def test_a_vm_whose_process_hangs_goes_off_too(world, made, ask):
     machine(world, "lb01")
-    made = world.run(MODULE, **options)
-    running(made)
     (process,) = world.processes("VBoxHeadless")
     os.kill(process, signal.SIGSTOP)
     began = time.monotonic()
-    assert ask("status lb01", hosts=made["fencing"]["host_key"]) == (0, "on\n", "")
+    assert ask("status lb01") == (0, "on\n", "")
     assert ask("reboot lb01") == (0, "off\n", "")
     # Pacemaker gives up after 60 s.
     assert time.monotonic() - began < 50
@@ -257,15 +165,13 @@ def test_a_vm_whose_process_hangs_goes_off_too(world, options, running, ask):
     wait_for(lambda: state_of(world, "lb01") == "running")
 
 
-def test_a_vm_that_is_being_stopped_stays_off(world, options, running, ask):
+def test_a_vm_that_is_being_stopped_stays_off(world, made, ask):
     machine(world, "lb01")
-    made = world.run(MODULE, **options)
-    running(made)
     stop = world.start(
         "virtualbox_vm", name="small-lb01", managed_by="lab", state="stopped", stop_timeout=60
     )
     wait_for(lambda: "Value: 1" in world.vbox("getextradata", "small-lb01", MARK))
-    assert ask("reboot lb01", hosts=made["fencing"]["host_key"]) == (0, "off\n", "")
+    assert ask("reboot lb01") == (0, "off\n", "")
     assert world.finish(stop)["vm"]["state"] == "stopped"
     time.sleep(3)
     assert ask("status lb01") == (0, "off\n", "")
