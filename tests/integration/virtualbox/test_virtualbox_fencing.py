@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import stat
+import subprocess
 import time
 import typing as t
 from pathlib import Path
 
 import pytest
 from fence_client import free_port, key, serving, ssh
+from world import ROOT
 
 MODULE = "virtualbox_fencing"
 MACHINES = ["lb01", "lb02", "lb03"]
@@ -53,6 +57,28 @@ def ask(world, made):
         return done.returncode, done.stdout, done.stderr
 
     return request
+
+
+@pytest.fixture
+def agent(world, made):
+    """The code of the fence agent that load balancers run."""
+
+    def run(action: str, plug: str = "") -> int:
+        told = {
+            "action": action,
+            "plug": plug,
+            "ip": "127.0.0.1",
+            "ipport": made["fencing"]["port"],
+            "username": made["fencing"]["user"],
+            "identity_file": world.folder / "key",
+            "known_hosts_file": world.folder / "known_hosts",
+        }
+        text = "".join(f"{name}={value}\n" for name, value in told.items())
+        program = ["sh", str(ROOT / "roles/fence_agent/files/fence_virtual_datacenter.sh")]
+        done = subprocess.run(program, input=text, text=True, timeout=90, check=False)
+        return done.returncode
+
+    return run
 
 
 def machine(world, name: str, datacenter: str = "lab", state: str = "running") -> None:
@@ -105,7 +131,9 @@ def test_a_host_without_sshd(world, options, monkeypatch):
     assert refused["error_code"] == "SSHD_MISSING" and "openssh-server" in refused["msg"]
 
 
-def test_machines_switch_each_other_off_by_ssh_and_ask_for_nothing_else(world, options, made, ask):
+def test_machines_switch_each_other_off_by_ssh_and_ask_for_nothing_else(
+    world, options, made, ask, agent
+):
     machine(world, "lb01")
     machine(world, "lb02", state="present")
     machine(world, "lb03", datacenter="other")
@@ -134,8 +162,10 @@ def test_machines_switch_each_other_off_by_ssh_and_ask_for_nothing_else(world, o
     key(world.folder, "stranger")
     assert "Permission denied" in ask("list", name="stranger")[2]
 
+    assert agent("monitor") == 0 and agent("status", "lb01") == 0 and agent("status", "lb02") == 2
+    assert agent("reboot", "lb03") == 1 and state_of(world, "lb03") == "running"
     first = world.processes("VBoxHeadless")
-    assert ask("reboot lb01") == (0, "off\n", "")
+    assert agent("reboot", "lb01") == 0
     wait_for(lambda: state_of(world, "lb01") == "running")
     assert world.processes("VBoxHeadless") != first and state_of(world, "lb03") == "running"
     # What was off is not started by a reboot.
@@ -181,3 +211,36 @@ def test_a_vm_that_is_being_stopped_stays_off(world, made, ask):
     assert "No value set" in world.vbox("getextradata", "small-lb01", MARK)
     assert ask("reboot lb01") == (0, "off\n", "")
     wait_for(lambda: state_of(world, "lb01") == "running")
+
+
+def test_a_guest_reaches_the_loopback_address_where_it_may_and_only_there(world):
+    """The boot loader of the network card asks 10.0.2.2 for a file."""
+
+    def asks(reachable: bool, seconds: float) -> bool:
+        nics = [{"number": 1, "type": "nat", "localhost_reachable": reachable}]
+        options = {"name": "vm", "folder": str(world.vms), "memory_mb": 64, "nics": nics}
+        world.run("virtualbox_vm", **options, boot_order=["net"])
+        file = f"tftp://10.0.2.2:{listener.getsockname()[1]}/x"
+        # Older versions serve files without being told to.
+        world.vbox("modifyvm", "vm", "--nat-enable-tftp1", "on", ok=False)
+        world.vbox("modifyvm", "vm", "--nat-tftp-file1", file)
+        world.run("virtualbox_vm", name="vm", state="running")
+        listener.settimeout(seconds)
+        try:
+            return listener.recv(2000).startswith(b"\x00\x01x\x00")
+        except TimeoutError:
+            return False
+        finally:
+            world.run("virtualbox_vm", name="vm", state="stopped", stop_timeout=0)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        began = time.monotonic()
+        assert asks(True, 120)
+        took = time.monotonic() - began
+        # Question after question may still be on its way.
+        listener.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            while listener.recv(2000):
+                pass
+        assert not asks(False, 2 * took + 10)
