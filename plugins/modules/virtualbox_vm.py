@@ -183,6 +183,8 @@ options:
         description:
           - Whether the guest reaches the loopback address of the host, as C(10.0.2.2), with all
             that listens there. Only if O(nics[].type=nat).
+          - VirtualBox 7.2 does not write V(false) down. Its next service, after some seconds in
+            which nothing uses VirtualBox, takes V(true) where nothing is said.
         type: bool
       port_forwards:
         description:

@@ -219,6 +219,7 @@ def test_a_guest_reaches_the_loopback_address_where_it_may_and_only_there(world)
     def asks(reachable: bool, seconds: float) -> bool:
         nics = [{"number": 1, "type": "nat", "localhost_reachable": reachable}]
         options = {"name": "vm", "folder": str(world.vms), "memory_mb": 64, "nics": nics}
+        # VirtualBox forgets a false one when nothing uses it for 5 s, so the VM is started at once.
         world.run("virtualbox_vm", **options, boot_order=["net"])
         file = f"tftp://10.0.2.2:{listener.getsockname()[1]}/x"
         # Older versions serve files without being told to.
