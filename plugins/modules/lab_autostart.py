@@ -123,7 +123,12 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, files, program
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import (
+    change,
+    files,
+    program,
+    state,
+)
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     autostart,
@@ -132,7 +137,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     names,
     options,
     services,
-    state,
 )
 
 CALL = "entry.main(sys.argv[1], settings)"

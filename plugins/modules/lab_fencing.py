@@ -113,12 +113,11 @@ error_code:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, state
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     fencing,
     names,
     options,
-    state,
 )
 
 

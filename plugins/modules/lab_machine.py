@@ -245,7 +245,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, state
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
@@ -259,7 +259,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     namespaces,
     options,
     seed,
-    state,
 )
 
 

@@ -198,13 +198,12 @@ stderr:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.virtual.datacenter.plugins.module_utils._core import change
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, state
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     gateways,
     names,
     network,
     options,
-    state,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import (

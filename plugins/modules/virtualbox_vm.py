@@ -179,6 +179,13 @@ options:
             O(nics[].adapter_type).
           - It limits nothing; see O(nics[].bandwidth_group) for that.
         type: int
+      localhost_reachable:
+        description:
+          - Whether the guest reaches the loopback address of the host, as C(10.0.2.2), with all
+            that listens there. Only if O(nics[].type=nat).
+          - VirtualBox 7.2 does not write V(false) down. Its next service, after some seconds in
+            which nothing uses VirtualBox, takes V(true) where nothing is said.
+        type: bool
       port_forwards:
         description:
           - Ports of the host that lead into the guest. Only if O(nics[].type=nat).

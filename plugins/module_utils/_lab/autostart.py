@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TextIO
 
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import state
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab import fencing, machine, state
+from ansible_collections.virtual.datacenter.plugins.module_utils._lab import fencing, machine
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.gateways import Gateway
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.machine_host import LabMachine
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import subprocess
 from collections.abc import Sequence
 
@@ -21,9 +20,11 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._core import (
     files,
     processes,
     program,
+    state,
     wait,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
+from ansible_collections.virtual.datacenter.plugins.module_utils._fencing import server
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     lxc,
     machine_host,
@@ -32,18 +33,14 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     network,
     power,
     services,
-    state,
 )
 
 PORT = 22
 USER = "root"
 PYTHON = "/usr/bin/python3"
 START_SECONDS = 20
-PUBLIC_KEY = re.compile(r"(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/]+=*( [^\n]*)?")
 WORDS = {
-    "create program": "write the program that answers requests for fencing of '{name}'",
-    "change program": "write the program that answers requests for fencing of '{name}' anew",
-    "remove program": "remove the program that answers requests for fencing of '{name}'",
+    **server.PROGRAM_WORDS,
     "create service fencing": "let machines of data center '{name}' fence each other",
     "change service fencing": "restart the server for fencing of data center '{name}'",
     "remove service fencing": "let no machine of data center '{name}' fence another any more",
@@ -67,17 +64,9 @@ unshare --mount --propagation slave sh -c '
 trap 'kill $!' TERM INT
 wait $! || true
 """
-SERVER_CONFIG = f"""ListenAddress {network.ROUTER}
-Port {PORT}
-HostKey /run/fencing/host_key
-AuthorizedKeysFile /run/fencing/authorized_keys
-PermitRootLogin forced-commands-only
-AuthenticationMethods publickey
-UsePAM no
-UseDNS no
-PidFile none
-LoginGraceTime 20
-"""
+SERVER_CONFIG = server.sshd_config(
+    network.ROUTER, PORT, "/run/fencing", "PermitRootLogin forced-commands-only"
+)
 
 
 class Server(services.Service):
@@ -88,7 +77,7 @@ class Server(services.Service):
         self.text = SERVER_SCRIPT
         self.folder = os.path.join(directory, "fencing")
         self.image_root = image_root
-        self.public_key = " ".join(public_key.split()[:2])
+        self.public_key = server.bare_key(public_key)
 
     @property
     def file(self) -> str:
@@ -103,22 +92,6 @@ class Server(services.Service):
     def is_ours(self, pid: int) -> bool:
         argv = processes.arguments(pid)
         return len(argv) == 4 and argv[1].startswith(f"{self.directory}/fencing-")
-
-    def host_key(self) -> str:
-        """Its public host key, empty before it is made."""
-        try:
-            with open(os.path.join(self.folder, "host_key.pub"), encoding="utf-8") as file:
-                return " ".join(file.read().split()[:2])
-        except FileNotFoundError:
-            return ""
-
-    def _make_host_key(self) -> None:
-        """Once; ssh-keygen writes the public half last."""
-        path = os.path.join(self.folder, "host_key")
-        if not self.host_key():
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-            command.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path)
 
     def listens(self) -> bool:
         """Whether something takes connections at its address."""
@@ -135,7 +108,7 @@ class Server(services.Service):
                 error_code="NETWORK_MISSING",
             )
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        self._make_host_key()
+        server.make_host_key(self.folder)
         files.write(os.path.join(self.folder, "key.pub"), f"{self.public_key}\n")
         files.write(os.path.join(self.folder, "sshd_config"), SERVER_CONFIG)
         log = os.path.join(self.folder, "sshd.log")
@@ -183,9 +156,7 @@ def check(machines: Sequence[str], public_key: str) -> str | None:
         problem = names.check_name("The machine's name", name)
         if problem:
             return problem
-    if not PUBLIC_KEY.fullmatch(public_key.strip()):
-        return "public_key is to be one line with a public key of ssh-keygen, such as ssh-ed25519"
-    return None
+    return server.check_public_key(public_key)
 
 
 class Fencing:
@@ -202,8 +173,8 @@ class Fencing:
         directory = names.run_directory(root, datacenter)
         image = image_root(root, datacenter, machines, must_be_defined)
         self.server = Server(directory, datacenter, image, public_key)
-        self.path = os.path.join(self.server.folder, "fencing.pyz")
-        self.log = os.path.join(self.server.folder, "fencing.log")
+        self.path = os.path.join(self.server.folder, server.PROGRAM)
+        self.log = os.path.join(self.server.folder, server.LOG)
         settings = {
             "root_dir": root,
             "datacenter": datacenter,
@@ -246,10 +217,5 @@ class Fencing:
 
     def result(self) -> dict[str, object]:
         """What the module returns."""
-        reached = {
-            "address": network.ROUTER,
-            "port": PORT,
-            "user": USER,
-            "host_key": self.server.host_key(),
-        }
+        reached = server.reached(network.ROUTER, PORT, USER, self.server.folder)
         return {"fencing": reached, "log": self.log}

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab import state
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.state import step
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import state
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.state import step
 
 RUNNING = "running"
 STOPPED = "stopped"

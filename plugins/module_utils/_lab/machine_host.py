@@ -16,6 +16,7 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._core import (
     wait,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.state import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
     folders,
@@ -26,7 +27,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     namespaces,
     seed,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.state import Action
 
 # lxc-start looks the bridges up in /sys/class/net: it gets a /sys that belongs to the network
 # namespace, with the

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import command, processes
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
+from ansible_collections.virtual.datacenter.plugins.module_utils._core.state import Action
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
     folders,
@@ -23,7 +24,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     network,
     services,
 )
-from ansible_collections.virtual.datacenter.plugins.module_utils._lab.state import Action
 
 
 def check_bridge_names(bridges: Sequence[str]) -> str | None:

@@ -13,13 +13,17 @@ from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.problems 
 )
 from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan.said import Said
 
+SSH = "datacenter_ssh_port"
 # The ports of the host that have an owner already.
 HOST_PORTS = {
-    "datacenter_ssh_port": "the gateway's SSH",
+    SSH: "the gateway's SSH",
     "datacenter_api_port": "the Kubernetes API",
 }
 PUBLISHED = "datacenter_published_ports"
 STEP = "datacenter_second_gateway_port_step"
+FENCING = "datacenter_fencing_port"
+# How much higher it is than that for SSH if nobody says it, or lower where that is no port.
+FENCING_STEP = 20000
 
 
 def _ports(said: Said) -> list[tuple[int, str, str]]:
@@ -69,6 +73,29 @@ def _second(said: Said, problems: Problems) -> None:
             )
 
 
+def _fencing(said: Said, problems: Problems) -> None:
+    """The port that takes requests for fencing on a VirtualBox host leads nowhere else."""
+    needed = (FENCING, SSH, STEP, "datacenter_provider")
+    if not all(said.right(name) for name in needed):
+        return
+    if said.options["datacenter_provider"] != "virtualbox":
+        return
+    port, first, step = (said.options[name] for name in (FENCING, SSH, STEP))
+    if port:
+        problems.port(port, FENCING)
+    else:
+        port = first + (FENCING_STEP if first + FENCING_STEP <= HIGHEST_PORT else -FENCING_STEP)
+    gateways = [machine["name"] for machine in said.of_role("gateway")]
+    for other, what, _option in _ports(said):
+        for number, gateway in enumerate(gateways[:2]):
+            if port == other + number * step:
+                problems.add(
+                    "Fencing has a port of its own on the host",
+                    f"{port} leads through {gateway} to {what}",
+                    FENCING,
+                )
+
+
 def check_ports(said: Said, problems: Problems) -> None:
     names = [name for name in HOST_PORTS if said.right(name)]
     for name in names:
@@ -80,3 +107,4 @@ def check_ports(said: Said, problems: Problems) -> None:
             " or ".join(names),
         )
     _second(said, problems)
+    _fencing(said, problems)

@@ -25,6 +25,7 @@ import host_reboot  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import (  # noqa: E402
     change,
     processes,
+    state,
     wait,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError  # noqa: E402
@@ -32,7 +33,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (  
     cgroups,
     names,
     services,
-    state,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network import Port  # noqa: E402
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.network_host import LabNetwork  # noqa: E402

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 
 import pytest
+from fence_client import install_sshd
 from world import new_world
 
 # Prints on the first serial port for ever: a machine whose running can be seen from outside.
@@ -72,3 +74,11 @@ def empty_world(world):
         else:
             entry.unlink()
     shutil.copy(world.folder / "VirtualBox.xml", world.folder / "home" / "VirtualBox.xml")
+
+
+@pytest.fixture
+def with_sshd(world, monkeypatch):
+    """A host that has an sshd, for modules in this process and in others."""
+    path = f"{install_sshd(world.folder)}:{os.environ['PATH']}"
+    monkeypatch.setenv("PATH", path)
+    monkeypatch.setitem(world.environment, "PATH", path)

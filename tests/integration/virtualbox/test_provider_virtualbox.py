@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import fence_client
 import pytest
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import journal
 from world import ROOT
@@ -380,6 +381,81 @@ def test_an_image_and_the_power(world, play, boot_disk):
     # What is not defined is no failure to stop, and one to start.
     assert play(("machines", "stop"), machines=solo)[0] == 0
     assert "define it first" in play(("machines", "start"), machines=solo, ok=False)[1]
+
+
+def assert_fencing(that: str) -> tuple:
+    return "hypervisors", {"ansible.builtin.assert": {"that": f"provider_fencing{that}"}}
+
+
+def test_load_balancers_fence_each_other(world, play, with_sshd):
+    # Without the kernel driver only NAT works, so all have a card on it.
+    machines = {
+        name: [nic(1, "nat", None, f"02:5e:00:00:05:0{number}")]
+        for number, name in enumerate(("gate01", "lb01", "lb02"))
+    }
+    port = fence_client.free_port()
+    options = {
+        "provider_fencing_machines": ["lb01", "lb02"],
+        "provider_fencing_public_key": fence_client.key(world.folder),
+        "provider_virtualbox_fencing_port": str(port),
+        "provider_virtualbox_vm_prefix": "small-",
+        "machines": machines,
+        # This machine was not booted by systemd: the test is what runs the server.
+        "skip": "autostart",
+    }
+    fencing, able = ("hypervisors", "fencing"), {"__provider_virtualbox_fencing_hindrances": []}
+
+    def reachable(name: str) -> bool:
+        shown = world.vbox("showvminfo", f"small-{name}", "--machinereadable")
+        return 'localhostReachable="1"' in shown
+
+    # A host that cannot, says why.
+    _changed, output = play(*ALL, fencing, assert_fencing(" == {}"), **options)
+    words = " ".join(output.split())
+    assert "do not fence each other: systemd did not boot it, and it has no /usr/sbin/sshd" in words
+    # One that has become able: a gateway that runs is left alone until it is off. VirtualBox keeps
+    # in mind that it is not to reach its host for 5 s, or as long as it runs.
+    for name in machines:
+        world.vbox("modifyvm", f"small-{name}", "--nat-localhostreachable1", "off")
+        world.vbox("startvm", f"small-{name}", "--type", "headless")
+    assert play(*ALL, **options, **able)[0] == 0
+    changed, output = play(fencing, assert_fencing(" == {}"), **options, **able)
+    assert (
+        changed == 1 and "playbook virtual.datacenter.stop with --limit=gate01:lb01:lb02" in output
+    )
+    force = {"provider_power_cut": True}
+    play(("machines", "stop"), **options, **force)
+    assert play(*ALL, check=True, **options, **able)[0] == 3
+    assert play(*ALL, **options, **able)[0] == 3
+    assert reachable("gate01")
+    play(("machines", "start"), **options)
+    assert play(fencing, assert_fencing(f".port == {port}"), **options, **able)[0] == 0
+    assert play(fencing, check=True, **options, **able)[0] == 0
+
+    folder = world.vms / "lab-fencing"
+    host_key = (folder / "host_key.pub").read_text(encoding="utf-8")
+
+    def ask(request: str) -> str:
+        more = ("-T", "root@127.0.0.1", request)
+        done = fence_client.ssh(world.folder, port, host_key, *more)
+        return done.stdout + done.stderr
+
+    with fence_client.serving(["sshd", "-D", "-e", "-f", f"{folder}/sshd_config"], port):
+        # The server is no other program that has its port.
+        play(("hypervisors", "preflight"), **options)
+        assert ask("list") == "lb01\nlb02\n" and ask("status lb02") == "on\n"
+        assert ask("off gate01").startswith("This key allows list, and status")
+        assert ask("off lb02") == "off\n" and ask("on lb02") == "on\n"
+    with socket.create_server(("127.0.0.1", port)):
+        (folder / "sshd_config").write_text("Port 1\n", encoding="utf-8")
+        _changed, output = play(("hypervisors", "preflight"), ok=False, **options)
+        assert f"Port {port} of host1 is to take requests for fencing" in " ".join(output.split())
+    off = {**options, "provider_virtualbox_fencing_port": 0}
+    assert play(fencing, assert_fencing(" == {}"), **off)[0] == 1
+    assert play(fencing, **off)[0] == 0 and not folder.exists()
+    assert play(fencing, **options, **able)[0] == 1
+    play(("hypervisors", "destroy"), **options)
+    assert os.listdir(world.vms) == []
 
 
 def test_a_machine_that_does_not_answer_shows_its_console(world, play, boot_disk):

@@ -182,6 +182,21 @@ def test_the_speed_that_a_guest_is_told(world, files_agree):
     assert world.run("virtualbox_vm_info")["vms"][0]["nics"][-1]["speed_kbit_per_second"] == 0
 
 
+def test_a_guest_reaches_the_loopback_address_of_the_host(world, files_agree):
+    def nic(reachable, kind="nat"):
+        return [{"number": 2, "type": kind, "localhost_reachable": reachable}]
+
+    assert not world.vm("vm", nics=nic(None))["nics"][-1]["localhost_reachable"]
+    done = world.change(MODULE, **vm(world, nics=nic(True)))
+    assert done["vm"]["nics"][-1]["localhost_reachable"] is True
+    assert "--nat-localhostreachable2" in done["actions"][0]["command"]
+    assert 'localhostReachable="1"' in world.vbox("showvminfo", "vm", "--machinereadable")
+    world.same(MODULE, **vm(world, nics=nic(None)))
+    refused = world.fail(MODULE, **vm(world, nics=nic(True, "not_attached")))
+    assert "has localhost_reachable, which only type nat can have" in refused["msg"]
+    world.change(MODULE, **vm(world, nics=nic(False)))
+
+
 # --- shared folders, extra data, guest properties -----------------------------------------------
 
 

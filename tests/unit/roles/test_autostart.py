@@ -23,20 +23,9 @@ def unit(**given: Any) -> str:
     return str(templar.template(trusted(text), escape_backslashes=False))
 
 
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+def verify(tmp_path: Path, text: str) -> None:
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not here")
-    folder = tmp_path / "VirtualBox VMs"
-    folder.mkdir()
-    program = folder / 'a "b" %n $HOME.sh'
-    program.write_text("exit 0\n", encoding="utf-8")
-    text = unit(
-        autostart_program=["/bin/sh", str(program)],
-        autostart_user="root",
-        autostart_environment={"VBOX_USER_HOME": "/srv/a b", "VBOX_IPC_SOCKETID": "100%"},
-        autostart_folder=str(folder),
-        autostart_after=["vboxdrv.service"],
-    )
     file = tmp_path / "virtual-datacenter-lab.service"
     file.write_text(text, encoding="utf-8")
     done = subprocess.run(
@@ -48,6 +37,21 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     )
     # What is said of other units of this machine is not about this one.
     assert "virtual-datacenter" not in done.stderr, done.stderr
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    folder = tmp_path / "VirtualBox VMs"
+    folder.mkdir()
+    program = folder / 'a "b" %n $HOME.sh'
+    program.write_text("exit 0\n", encoding="utf-8")
+    text = unit(
+        autostart_program=["/bin/sh", str(program)],
+        autostart_user="root",
+        autostart_environment={"VBOX_USER_HOME": "/srv/a b", "VBOX_IPC_SOCKETID": "100%"},
+        autostart_folder=str(folder),
+        autostart_after=["vboxdrv.service"],
+    )
+    verify(tmp_path, text)
     lines = text.splitlines()
     assert lines[0].startswith("# Made by virtual.datacenter for the data center lab")
     assert "After=network-online.target vboxdrv.service" in lines
@@ -56,3 +60,25 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert "User=root" in lines and "KillMode=process" in lines
     (start,) = [line for line in lines if line.startswith("ExecStart=")]
     assert start.endswith('a \\"b\\" %%n $$HOME.sh" "start"')
+    assert any(line.startswith("ExecStop=") for line in lines)
+
+
+@pytest.mark.parametrize("user", ["root", "www-data"])
+def test_systemd_takes_the_unit_of_a_server(tmp_path: Path, user: str) -> None:
+    text = unit(
+        autostart_program=["/bin/sleep", "-D", f"{tmp_path}/VirtualBox VMs/sshd_config"],
+        autostart_user=user,
+        autostart_server=True,
+        autostart_suffix=".fencing",
+        autostart_description="Server for fencing of the data center lab",
+        autostart_runtime_folder="sshd" if user == "root" else "",
+        autostart_folder=str(tmp_path),
+    )
+    verify(tmp_path, text)
+    lines = text.splitlines()
+    assert lines[0].startswith("# Made by virtual.datacenter for the data center lab")
+    assert {"Type=exec", "Restart=always", "KillMode=process", f"User={user}"} <= set(lines)
+    assert ("RuntimeDirectory=sshd" in lines) is (user == "root")
+    assert not any(line.startswith(("ExecStop=", "RemainAfterExit=")) for line in lines)
+    (start,) = [line for line in lines if line.startswith("ExecStart=")]
+    assert start.endswith('VMs/sshd_config"')

@@ -243,6 +243,23 @@ def test_the_way_that_a_run_comes_in_is_not_closed(
     assert found == closed
 
 
+WAY = {"address": "10.0.2.2", "port": 22222, "sources": ["10.70.1.11", "10.70.1.12"]}
+
+
+def test_the_host_behind_the_uplink_is_reached_by_whom_it_is_meant_for() -> None:
+    given = {"host_network": "10.0.2.0/24", "host_ways": [WAY]}
+    rules = render("dnsmasq-gateway.nft.j2", **given)
+    forward = [line.strip() for line in rules.partition("chain forward")[2].splitlines()]
+    who = "ip saddr { 10.70.1.11, 10.70.1.12 } ip daddr 10.0.2.2 tcp dport 22222 accept"
+    way = forward.index(f'iifname @segments oifname "uplink" {who}')
+    assert forward[way + 1].startswith("iifname @segments ip daddr 10.0.2.0/24 counter drop")
+    assert forward.index('iifname @segments oifname "uplink" accept') == way + 2
+    assert rules.count("meta skuid != 0") == 2
+    closed = render("dnsmasq-gateway.nft.j2", host_network="10.0.2.0/24")
+    assert "10.0.2.0/24 counter drop" in closed and "22222" not in closed
+    assert "10.0.2." not in render("dnsmasq-gateway.nft.j2", host_ways=[WAY])
+
+
 def test_no_other_table_is_touched() -> None:
     rules = render("dnsmasq-gateway.nft.j2", port_forwards=[FORWARD])
     assert "flush" not in rules
@@ -262,6 +279,7 @@ def test_no_other_table_is_touched() -> None:
         {"segments": [SEGMENTS[1]]},
         {"ssh_sources": ["10.0.2.2/32", "192.0.2.0/24"], "management_interfaces": ["eth9"]},
         {"port_forwards": [FORWARD], "hosts": [HOST]},
+        {"host_network": "10.0.2.0/24", "host_ways": [WAY]},
         {"upstream_dns": ["192.0.2.53", "192.0.2.54"], "upstream_in_order": True},
     ],
 )

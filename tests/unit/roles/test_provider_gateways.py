@@ -105,6 +105,40 @@ def test_ports_without_a_machine_lead_to_the_first_gateway() -> None:
     assert forwards("gate01", str([SSH]), "gate01") == [[SSH]], "given on the command line"
 
 
+SYSTEMD, SSHD = True, True
+
+
+@pytest.mark.parametrize(
+    ("port", "there", "root", "state", "way"),
+    [
+        (22222, [SYSTEMD, SSHD], 0, "stopped", True),
+        (22222, [SYSTEMD, SSHD], 0, "", True),
+        (22222, [SYSTEMD, SSHD], 0, "running", None),
+        (22222, [SYSTEMD, SSHD], 0, "saved", None),
+        (22222, [SYSTEMD, SSHD], 1, "stopped", None),
+        (22222, [SYSTEMD, False], 0, "stopped", None),
+        (22222, [False, SSHD], 0, "stopped", None),
+        (0, [SYSTEMD, SSHD], 0, "stopped", None),
+    ],
+)
+def test_a_gateway_gets_a_way_to_a_host_that_takes_requests(
+    port: int, there: list[bool], root: int, state: str, way: Any
+) -> None:
+    (nic,) = worked_out(
+        "provider_virtualbox",
+        "__provider_virtualbox_nics",
+        "gate01",
+        provider_machine=plan("gate01")["machines"]["gate01"],
+        provider_virtualbox_fencing_port=port,
+        __provider_virtualbox_fencing_needs={
+            "results": [{"stat": {"exists": is_}} for is_ in there]
+        },
+        __provider_virtualbox_fencing_root={"rc": root},
+        __provider_virtualbox_there={"vms": [{"name": "gate01", "state": state}] if state else []},
+    )[:1]
+    assert nic.get("localhost_reachable") is way
+
+
 def test_ports_of_vms_that_run_are_not_asked_for() -> None:
     def vm(name: str, state: str, *ports: int) -> dict[str, Any]:
         cards = [{"port_forwards": [{"host_port": port} for port in ports]}, {"port_forwards": []}]

@@ -133,8 +133,14 @@ def _apply(
     elif action.kind in ("create", "clone"):
         _create(client, action, desired, journal)
     elif action.kind == "stop":
+        # Who asks for the power of a VM by its mark is not to bring back what is stopped here.
+        if plan.before is not None and plan.before.managed_by:
+            power.note_stopping(client, action.vm, patience)
         power.stop(client, action.vm, patience)
     elif action.kind == "start":
+        stops = any(other.kind == "stop" for other in plan.actions)
+        if plan.before is not None and plan.before.managed_by and (stops or plan.before.stopping):
+            power.forget_stopping(client, action.vm)
         power.start(client, action)
     elif action.kind in power.REACHED:
         power.change_state(client, action)

@@ -136,6 +136,10 @@ class Nic:
     speed_kbit_per_second: int | None = row(
         "--nic-speed", "nicspeed", place="Adapter.speed=0", kind="int", between=(0, 4294967295)
     )
+    # Whether 10.0.2.2 is the loopback address of the host; showvminfo tells it without a number.
+    localhost_reachable: bool | None = row(
+        "--nat-localhostreachable", place="NAT.localhost-reachable=false"
+    )
 
     def switched_off(self) -> Nic:
         """VirtualBox hides what a NIC that is off has, and brings it back with the next type."""

@@ -130,11 +130,12 @@ def _merge_nics(actual: tuple[Nic, ...], desired: DesiredVm) -> tuple[Nic, ...]:
                 f"{name} is of type {merged.type} and needs a network",
                 error_code="BAD_OPTION",
             )
-        if nic.port_forwards and merged.type != "nat":
-            raise VirtualBoxError(
-                f"{name} has port forwards, which only type nat can have",
-                error_code="BAD_OPTION",
-            )
+        for option in ("port_forwards", "localhost_reachable"):
+            if getattr(nic, option) and merged.type != "nat":
+                raise VirtualBoxError(
+                    f"{name} has {option}, which only type nat can have",
+                    error_code="BAD_OPTION",
+                )
         return merged
 
     merged = _merge_keyed(actual, wanted, "number", one)

@@ -31,6 +31,8 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.vm.
 MARK = "virtual.datacenter/managed-by"
 # Extra data of a VM: the address that the data center has planned for it.
 ADDRESS = "virtual.datacenter/address"
+# Until when a stop that was asked for may take, in seconds since 1970.
+STOPPING = "virtual.datacenter/stopping"
 # There for a moment, so that VirtualBox writes the settings file.
 SAVED = "virtual.datacenter/saved"
 
@@ -89,6 +91,8 @@ class Vm:
     shared_folders: tuple[shared_folders.SharedFolder, ...] = ()
     extra_data: Pairs = ()
     guest_properties: Pairs = ()
+    # What STOPPING says; only in actual objects.
+    stopping: str = ""
     # Path of its saved state, if that is gone; only in actual objects.
     lost_state: str = ""
     # UUIDs of all hard disks that this VM and its snapshots use; only in actual objects.

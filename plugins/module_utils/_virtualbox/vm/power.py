@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import typing as t
 
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import recovery
@@ -46,7 +48,9 @@ def wait_for(client: Client, uuid: str, states: t.Container[str], seconds: float
     return client.wait_until(lambda: read.read_state(client, uuid) in states, seconds)
 
 
-def stop(client: Client, uuid: str, patience: float) -> None:
+def stop(
+    client: Client, uuid: str, patience: float, off_seconds: float = POWER_OFF_SECONDS
+) -> None:
     """Ask the guest by its power button, then, after that many seconds, cut the power."""
     if patience > 0 and read.read_state(client, uuid) == "running":
         client.write("controlvm", uuid, "acpipowerbutton")
@@ -58,10 +62,29 @@ def stop(client: Client, uuid: str, patience: float) -> None:
         # It may have gone off by itself in this moment.
         if "not currently running" not in error.stderr:
             raise
-    if not wait_for(client, uuid, model.OFF_STATES, POWER_OFF_SECONDS):
+    if not wait_for(client, uuid, model.OFF_STATES, off_seconds):
         raise VirtualBoxError(
-            f"the VM {uuid} did not go off within {POWER_OFF_SECONDS:g} s", error_code="TIMEOUT"
+            f"the VM {uuid} did not go off within {off_seconds:g} s", error_code="TIMEOUT"
         )
+
+
+def note_stopping(client: Client, uuid: str, patience: float) -> None:
+    """Tell fencing, which starts what it has cut off, of a VM that is to go off.
+
+    The note outlives the stop: fencing may have been the one that cut the power. It ends by itself,
+    for whoever starts the VM need not know of it.
+    """
+    until = str(math.ceil(time.time() + patience + POWER_OFF_SECONDS))
+    client.write("setextradata", uuid, model.STOPPING, until, still_wanted=lambda: True)
+
+
+def forget_stopping(client: Client, uuid: str) -> None:
+    client.write("setextradata", uuid, model.STOPPING, still_wanted=lambda: True)
+
+
+def is_stopping(vm: model.Vm) -> bool:
+    """Whether somebody has begun to stop the VM, not long ago."""
+    return vm.stopping.isdigit() and time.time() < int(vm.stopping)
 
 
 def start(client: Client, action: Action) -> None:

@@ -136,6 +136,7 @@ def parse(text: bytes | str, path: str) -> SettingsFile:
         or ("/",),
         managed_by=data.get(model.MARK),
         address=data.get(model.ADDRESS),
+        stopping=data.get(model.STOPPING, ""),
         nics=tuple(_nics(hardware, limits.NIC_COUNTS.get(chipset, 0))),
         storage_controllers=tuple(sorted(_controllers(hardware), key=lambda item: item.name)),
         serial_ports=tuple(_serial_ports(hardware)),
@@ -254,8 +255,18 @@ def _nic(number: int, adapter: Element) -> devices.Nic:
         nic,
         type=devices.nic_type(mode[1] if mode else "null"),
         network=mode[0].get(NETWORKS[mode[1]]) if mode else None,
-        **fields.in_file(devices.Nic, _attributes(adapter)),
+        **fields.in_file(devices.Nic, _adapter_attributes(adapter)),
     )
+
+
+def _adapter_attributes(adapter: Element) -> fields.Find:
+    """Of a NIC, and of its NAT engine, which is one level deeper where the NIC has another mode."""
+
+    def find(element: str, attribute: str) -> str | None:
+        found = adapter.find(tag(".//NAT")) if element == "NAT" else adapter
+        return None if found is None else found.get(attribute)
+
+    return find
 
 
 def _port_forward(rule: Element) -> devices.PortForward:

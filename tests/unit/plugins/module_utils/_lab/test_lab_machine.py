@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import state
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     cgroups,
     limits,
@@ -16,7 +17,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     machine,
     machine_host,
     modules,
-    state,
 )
 
 DEFINITION = lxc.Definition(

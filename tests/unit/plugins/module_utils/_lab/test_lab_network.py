@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from ansible_collections.virtual.datacenter.plugins.module_utils._core import state
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     gateways,
     names,
@@ -17,7 +18,6 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._lab import (
     network,
     network_host,
     services,
-    state,
 )
 from ansible_collections.virtual.datacenter.plugins.module_utils._lab.gateways import Gateway
 
