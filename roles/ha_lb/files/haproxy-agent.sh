@@ -1,9 +1,9 @@
 #!/bin/sh
 # Copyright: (c) 2026, the virtual.datacenter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The OCF resource agent of haproxy. systemd runs it, and restarts one that died within a tenth of a second; this agent asks
-# haproxy itself whether it serves, so that pacemaker hears of one that hangs, or that does not come back. It also tells the
-# cluster how many of the frontends have no backend that is up.
+# The OCF resource agent of haproxy. systemd runs haproxy, and restarts at once one that died; this agent asks haproxy itself
+# whether it serves, so that pacemaker hears of one that hangs, or that does not come back. It also tells the cluster how many
+# of the frontends have no backend that is up.
 # usage: haproxy-agent start | stop | monitor | validate-all | meta-data
 LC_ALL=C
 export LC_ALL
