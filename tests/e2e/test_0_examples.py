@@ -68,7 +68,7 @@ def test_single_roles_in_playbooks_of_ones_own() -> None:
     program = str(datacenter.BIN / "ansible-playbook")
     run = datacenter.run([program, "--syntax-check", *map(str, files)])
     assert run.code == 0, run.output
-    assert run.output.count("playbook: ") == len(files) == 6
+    assert run.output.count("playbook: ") == len(files) == 7
 
 
 @pytest.mark.parametrize("name", ["virtualbox", "virtualbox_small"])

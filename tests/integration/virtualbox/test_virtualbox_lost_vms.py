@@ -163,13 +163,21 @@ def test_a_base_vm_whose_folder_is_gone_is_made_anew_unless_machines_depend_on_i
     assert uuids(world) == before
 
 
+def shape(world, name):
+    """A VM as it is told, but for what VirtualBox itself forgets with the end of its service."""
+    (vm,) = world.run("virtualbox_vm_info", name=name)["vms"]
+    for nic in vm["nics"]:
+        del nic["localhost_reachable"]
+    return vm
+
+
 def test_machines_that_somebody_broke_are_named_and_made_anew_when_told_so(world, play):  # noqa: F811
     play(*ALL)
     home = world.vms / "lab"
     data = home / "lb01" / "lb01-SATA-2-0.vdi"
     data.unlink()
     shutil.rmtree(home / "cp01")
-    gate = world.run("virtualbox_vm_info", name="gate01")["vms"][0]
+    gate = shape(world, "gate01")
     world.vbox("modifyvm", "gate01", "--name", "mine")
     service_ends(world)
     before = uuids(world)
@@ -190,7 +198,7 @@ def test_machines_that_somebody_broke_are_named_and_made_anew_when_told_so(world
     # As the message says; the machine that nobody gave up is as it was.
     world.vbox("modifyvm", gate["uuid"], "--name", "gate01")
     assert play(*ALL)[0] == 2
-    assert world.run("virtualbox_vm_info", name="gate01")["vms"] == [gate]
+    assert shape(world, "gate01") == gate
 
     # All machines are built on the base medium.
     medium = world.vms / "lab-base.vdi"
