@@ -10,7 +10,7 @@ import shutil
 import time
 
 import pytest
-from fence_client import install_sshd
+from fence_client import install_sshd, sshd_root
 from world import new_world
 
 # Prints on the first serial port for ever: a machine whose running can be seen from outside.
@@ -76,9 +76,14 @@ def empty_world(world):
     shutil.copy(world.folder / "VirtualBox.xml", world.folder / "home" / "VirtualBox.xml")
 
 
+@pytest.fixture(scope="session")
+def openssh(tmp_path_factory):
+    return sshd_root(tmp_path_factory.mktemp("openssh"))
+
+
 @pytest.fixture
-def with_sshd(world, monkeypatch):
+def with_sshd(world, openssh, monkeypatch):
     """A host that has an sshd, for modules in this process and in others."""
-    path = f"{install_sshd(world.folder)}:{os.environ['PATH']}"
+    path = f"{install_sshd(openssh, world.folder)}:{os.environ['PATH']}"
     monkeypatch.setenv("PATH", path)
     monkeypatch.setitem(world.environment, "PATH", path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
+import re
 import socket
 import subprocess
 import time
@@ -18,29 +18,49 @@ import pytest
 
 # sshd as root wants a user and a folder of its own, which only a host with its package has.
 SSHD = """#!/bin/sh
+export LD_LIBRARY_PATH={libraries}
 exec unshare --mount --propagation private sh -c '
   mount --bind "$0" /etc/passwd && mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec "$@"
-' {passwd} {program} "$@"
+' {passwd} {program} {options} "$@"
 """
+# Programs of its own that a newer sshd runs.
+PARTS = {"SshdSessionPath": "sshd-session", "SshdAuthPath": "sshd-auth"}
 
 
-def find_sshd() -> str:
-    """That of this machine, or of an image of the lab."""
-    images = sorted(Path.home().glob(".cache/virtual.datacenter/lab-image-*/rootfs/usr/sbin/sshd"))
-    found = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-    if not found and not images:
-        pytest.skip("there is no sshd on this machine, and no image of the lab that has one")
-    return found or str(images[0])
+def sshd_root(folder: Path) -> Path:
+    """Where an sshd is: this machine, or a folder with that of Debian and what it needs besides."""
+    if Path("/usr/sbin/sshd").exists():
+        return Path("/")
+    apt = ["apt-get", "--option", "Debug::NoLocking=true", "--no-install-recommends"]
+    wanted = subprocess.run(
+        [*apt, "--yes", "--print-uris", "install", "openssh-server"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    names = re.findall(r"^'[^']+' ([^_ ]+)_", wanted, re.M)
+    subprocess.run(["apt-get", "download", *names], cwd=folder, check=True, capture_output=True)
+    for package in folder.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "--extract", str(package), str(folder)], check=True)
+    return folder
 
 
-def install_sshd(folder: Path) -> str:
+def install_sshd(root: Path, folder: Path) -> str:
     """Make this machine, for whoever has that folder in PATH, a host with an sshd."""
     passwd = folder / "passwd"
     user = "sshd:x:9999:65534::/run/sshd:/usr/sbin/nologin\n"
     passwd.write_text(Path("/etc/passwd").read_text(encoding="utf-8") + user, encoding="utf-8")
+    libraries = [*root.glob("usr/lib/*-linux-gnu"), *root.glob("lib/*-linux-gnu")]
+    parts = {option: root / "usr/lib/openssh" / name for option, name in PARTS.items()}
     program = folder / "bin" / "sshd"
     program.parent.mkdir()
-    program.write_text(SSHD.format(passwd=passwd, program=find_sshd()), encoding="utf-8")
+    text = SSHD.format(
+        libraries=":".join(map(str, libraries)),
+        passwd=passwd,
+        program=root / "usr/sbin/sshd",
+        options=" ".join(f"-o {name}={path}" for name, path in parts.items() if path.exists()),
+    )
+    program.write_text(text, encoding="utf-8")
     program.chmod(0o755)
     return str(program.parent)
 
