@@ -134,6 +134,7 @@ def origin(made: datacenter.Run) -> Iterator[str]:
     ssh(gateway, f"echo 127.0.0.1 {PACKAGES} | sudo tee -a /etc/hosts")
     ssh(gateway, "sudo", "systemd-run", "--unit=origin", *serve.split())
     try:
+        ssh(gateway, "curl -sf --retry 30 --retry-connrefused --retry-delay 1 127.0.0.1/Release")
         yield gateway
     finally:
         ssh(gateway, "sudo systemctl stop origin 2>/dev/null || true")
