@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import yaml
-from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import views
+from ansible_collections.virtual.datacenter.plugins.plugin_utils._plan import check_groups, views
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -109,7 +109,7 @@ def test_any_name_of_a_host(name: str, host: str) -> None:
 def test_any_other_option(name: str, value: Any) -> None:
     inventory = Inventory()
     inventory.options[name] = value
-    assert not judged(inventory) or name in OPTIONS
+    assert not judged(inventory) or name in (*OPTIONS, *check_groups.OWN)
 
 
 @given(SEGMENTS)
