@@ -151,13 +151,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.virtual.datacenter.plugins.module_utils._core import change, state
 from ansible_collections.virtual.datacenter.plugins.module_utils._core.error import TaskError
+from ansible_collections.virtual.datacenter.plugins.module_utils._fencing import request
 from ansible_collections.virtual.datacenter.plugins.module_utils._fencing import server as fencing
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox import fields, task
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.client import Client
 from ansible_collections.virtual.datacenter.plugins.module_utils._virtualbox.fencing import server
-
-# As requests name machines.
-MACHINE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
 def argument_spec() -> dict[str, Any]:
@@ -178,7 +176,7 @@ def check(params: dict[str, Any]) -> None:
     fields.check_number("port", params["port"], (1, 65535))
     problem = fencing.check_public_key(params["public_key"])
     for name in params["machines"]:
-        if not MACHINE.fullmatch(name):
+        if not re.fullmatch(request.MACHINE, name):
             problem = f"a machine is named in lower-case letters, digits, . and -, found {name!r}"
     if re.search(r'["\\\n]', params["folder"]):
         problem = "folder is to have no quotes, backslashes and line ends: sshd does not take them"

@@ -17,7 +17,9 @@ from ansible_collections.virtual.datacenter.plugins.module_utils._core.error imp
 LIST = "list"
 OF_A_MACHINE = ("status", "on", "off", "reboot")
 SHOWN = 60
-REQUEST = re.compile(r"(list)|(status|on|off|reboot) ([a-z0-9][a-z0-9.-]*)")
+# How a request names a machine.
+MACHINE = r"[a-z0-9][a-z0-9.-]*"
+REQUEST = re.compile(rf"(list)|(status|on|off|reboot) ({MACHINE})")
 
 
 @dataclass(frozen=True)

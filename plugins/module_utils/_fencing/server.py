@@ -40,7 +40,7 @@ def bare_key(public_key: str) -> str:
 
 
 def sshd_config(address: str, port: int, folder: str, *more: str) -> str:
-    """The settings of a server whose files are in a folder; one key logs in, and nothing else."""
+    """The text of sshd_config; only the one key in authorized_keys of the folder can log in."""
     path = folder.replace("%", "%%")
     lines = (
         f"ListenAddress {address}",

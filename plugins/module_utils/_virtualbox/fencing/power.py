@@ -38,7 +38,7 @@ FRONTENDS = ("VBoxHeadless", "VirtualBoxVM", "VBoxSDL")
 
 
 def running(uuid: str) -> list[int]:
-    """The processes that a VM runs in, of whichever user."""
+    """The processes that a VM runs in, whichever user started them."""
 
     def is_of_it(pid: int) -> bool:
         argv = processes.arguments(pid)

@@ -133,7 +133,7 @@ class Server:
                 os.unlink(path)
 
     def holds_more(self) -> bool:
-        """Whether somebody has put files of their own into the folder."""
+        """Whether the folder holds files that this server did not write."""
         ours = {*self.files.values(), server.HOST_KEY, f"{server.HOST_KEY}.pub", server.LOG}
         names = os.listdir(self.folder) if os.path.isdir(self.folder) else ()
         return any(name not in ours and not name.endswith(".new") for name in names)

@@ -133,7 +133,7 @@ def _apply(
     elif action.kind in ("create", "clone"):
         _create(client, action, desired, journal)
     elif action.kind == "stop":
-        # Who asks for the power of a VM by its mark is not to bring back what is stopped here.
+        # Fencing starts a VM again whose power it has cut, but not one that is being stopped here.
         if plan.before is not None and plan.before.managed_by:
             power.note_stopping(client, action.vm, patience)
         power.stop(client, action.vm, patience)

@@ -136,7 +136,7 @@ class Nic:
     speed_kbit_per_second: int | None = row(
         "--nic-speed", "nicspeed", place="Adapter.speed=0", kind="int", between=(0, 4294967295)
     )
-    # Whether 10.0.2.2 is the loopback address of the host; showvminfo tells it without a number.
+    # Whether the VM reaches 127.0.0.1 of the host by 10.0.2.2; showvminfo does not say which NIC.
     localhost_reachable: bool | None = row(
         "--nat-localhostreachable", place="NAT.localhost-reachable=false"
     )
